@@ -1,0 +1,71 @@
+#include "base/fd.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <thinsnap/error.hpp>
+
+namespace thinsnap {
+
+void Fd::reset() noexcept {
+    if (fd_ >= 0)
+        ::close(std::exchange(fd_, -1));
+}
+
+Fd open_file(const std::string& path, int flags, unsigned mode) {
+    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+    if (fd < 0)
+        throw SystemError(errno, fmt::format("opening {}", path));
+    return Fd(fd);
+}
+
+void sync_directory(const std::string& path) {
+    const Fd dir = open_file(path, O_RDONLY | O_DIRECTORY);
+    if (::fsync(dir.get()) != 0)
+        throw SystemError(errno, fmt::format("syncing directory {}", path));
+}
+
+std::string read_text_file(const std::string& path, std::size_t limit) {
+    const Fd fd = open_file(path, O_RDONLY);
+    std::string text;
+    std::array<char, 4096> part{};
+    for (;;) {
+        const ssize_t n = ::read(fd.get(), part.data(), part.size());
+        if (n < 0)
+            throw SystemError(errno, fmt::format("reading {}", path));
+        if (n == 0)
+            return text;
+        text.append(part.data(), static_cast<std::size_t>(n));
+        if (text.size() > limit)
+            throw Error(Errc::invalid_argument,
+                        fmt::format("reading {}: longer than {} bytes", path, limit));
+    }
+}
+
+void replace_text_file(const std::string& path, const std::string& text) {
+    const std::string beside = path + ".new";
+    {
+        const Fd fd = open_file(beside, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        std::size_t done = 0;
+        while (done < text.size()) {
+            const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
+            if (n < 0)
+                throw SystemError(errno, fmt::format("writing {}", beside));
+            done += static_cast<std::size_t>(n);
+        }
+        if (::fsync(fd.get()) != 0)
+            throw SystemError(errno, fmt::format("syncing {}", beside));
+    }
+    if (::rename(beside.c_str(), path.c_str()) != 0)
+        throw SystemError(errno, fmt::format("renaming {} to {}", beside, path));
+    const auto parent = std::filesystem::path(path).parent_path();
+    sync_directory(parent.empty() ? "." : parent.string());
+}
+
+} // namespace thinsnap
