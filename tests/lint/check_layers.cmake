@@ -1,0 +1,112 @@
+# cmake -DROOT=<source tree> -P check_layers.cmake
+#
+# Every #include of this project's files and of third-party headers must be on this table. A folder
+# without a row is an error, so a new module starts by saying what it may use.
+cmake_minimum_required(VERSION 3.25)
+
+# src/<folder>: the other folders it may include.
+set(layers base io pdata thin pool engine app)
+set(may_base)
+set(may_io base)
+set(may_pdata io base)
+set(may_thin pdata io base)
+set(may_pool io base)
+set(may_engine pool thin pdata io base)
+set(may_app engine pool thin pdata io base)
+
+# tools/<program>.
+set(may_tool_thinsnap app base)
+set(may_tool_thinsnap-bench app engine pool io base)
+
+# Third-party headers, and the only places that may name them. tests may use any of them.
+# fmt is vocabulary, like the standard library, and not listed.
+set(third_party nlohmann isal toml boost doctest libdevmapper ext2fs archive fuse grpc)
+set(header_nlohmann "nlohmann/")
+set(users_nlohmann src/base)
+set(header_isal "(isa-l/|isa-l\\.h)")
+set(users_isal src/base)
+set(header_toml "toml\\+\\+/")
+set(users_toml src/app)
+set(header_boost "boost/")
+set(users_boost tools)
+set(header_doctest "doctest")
+set(users_doctest tests)
+set(header_libdevmapper "libdevmapper\\.h")
+set(header_ext2fs "(ext2fs|et)/")
+set(header_archive "archive(_entry)?\\.h")
+set(header_fuse "fuse")
+set(header_grpc "(grpc|google/protobuf)")
+
+set(violations 0)
+macro(complain text)
+    message(SEND_ERROR "${file}: ${text}")
+    math(EXPR violations "${violations}+1")
+endmacro()
+
+# Sets `own` to the names with which `file` may begin a quoted include, `place` to its folder.
+macro(find_row)
+    if(file MATCHES "^src/([^/]+)/")
+        set(place "src/${CMAKE_MATCH_1}")
+        set(own ${CMAKE_MATCH_1} ${may_${CMAKE_MATCH_1}})
+        if(NOT CMAKE_MATCH_1 IN_LIST layers)
+            complain("no row for ${place} in check_layers.cmake")
+        endif()
+    elseif(file MATCHES "^tools/([^/]+)/")
+        set(place tools)
+        set(own ${may_tool_${CMAKE_MATCH_1}})
+        if(NOT DEFINED may_tool_${CMAKE_MATCH_1})
+            complain("no row for tools/${CMAKE_MATCH_1} in check_layers.cmake")
+        endif()
+    elseif(file MATCHES "^tests/unit/([^/]+)/")
+        set(place tests)
+        set(own ${CMAKE_MATCH_1} ${may_${CMAKE_MATCH_1}} support)
+    elseif(file MATCHES "^tests/")
+        # A helper header is named by its folder, as in "crash/power_cut.hpp".
+        set(place tests)
+        string(REGEX REPLACE "^tests/([^/]+)/.*" "\\1" own "${file}")
+        list(APPEND own ${layers} support)
+    else()
+        set(place include)
+        set(own)
+    endif()
+endmacro()
+
+file(GLOB_RECURSE files RELATIVE "${ROOT}"
+    "${ROOT}/src/*.[ch]pp" "${ROOT}/include/*.[ch]pp"
+    "${ROOT}/tests/*.[ch]pp" "${ROOT}/tools/*.[ch]pp")
+list(LENGTH files count)
+if(count EQUAL 0)
+    message(FATAL_ERROR "no source files below '${ROOT}'")
+endif()
+
+foreach(file IN LISTS files)
+    find_row()
+    file(STRINGS "${ROOT}/${file}" lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")
+    foreach(line IN LISTS lines)
+        if(NOT line MATCHES "#[ \t]*include[ \t]*([<\"])([^>\"]+)[>\"]")
+            continue()
+        endif()
+        set(quote "${CMAKE_MATCH_1}")
+        set(header "${CMAKE_MATCH_2}")
+        if(quote STREQUAL "\"")
+            if(header MATCHES "^([^/]+)/")
+                if(NOT CMAKE_MATCH_1 IN_LIST own)
+                    complain("${place} may not include \"${header}\"")
+                endif()
+            elseif(NOT file MATCHES "^(tools|tests)/")
+                complain("\"${header}\" must be named by its module, as in \"base/fd.hpp\"")
+            endif()
+            continue()
+        endif()
+        foreach(party IN LISTS third_party)
+            if(header MATCHES "^${header_${party}}" AND NOT place STREQUAL tests
+               AND NOT place IN_LIST users_${party})
+                complain("${place} may not include <${header}>")
+            endif()
+        endforeach()
+    endforeach()
+endforeach()
+
+if(violations EQUAL 0)
+    message(STATUS "${count} files respect the layers")
+endif()

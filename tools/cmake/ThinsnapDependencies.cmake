@@ -1,0 +1,18 @@
+# Everything taken from outside, in one place. What is missing fails the configuration;
+# tools/install-deps installs all of it on Debian 12.
+#
+# A library that module objects call must also stand in ThinsnapInstall.cmake and
+# thinsnap-config.cmake.in, else a program cannot link the installed archive.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(tomlplusplus 3.3 REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+
+if(THINSNAP_TESTS)
+    find_package(doctest 2.4.9 REQUIRED)
+    include(doctest)
+endif()
