@@ -114,6 +114,7 @@ private:
     [[nodiscard]] Frame& place_for(MetaBlock where, BlockKind kind) TS_REQUIRES(mutex_);
     [[nodiscard]] Frame* find_victim() TS_REQUIRES(mutex_);
     void load(Frame& frame);
+    [[nodiscard]] std::vector<Frame*> pin_dirty();
     void write_run(std::span<Frame* const> run);
 
     BlockDevice& device_;

@@ -10,6 +10,9 @@
 
 namespace thinsnap::pdata {
 
+/// The largest value of any tree of the format: an index entry has 16 bytes, device details 24.
+inline constexpr std::uint32_t kMaxValueSize = 24;
+
 /// What a tree's leaf values point to. A leaf that is copied while the original lives on points to
 /// everything a second time; a leaf that is freed no longer points to it.
 class ValueReferences {
@@ -70,15 +73,15 @@ public:
 
 private:
     [[nodiscard]] Transaction::Shadow shadow(MetaBlock where);
+    [[nodiscard]] WriteRef shadow_child(NodeEditor parent, std::uint32_t i);
     void count_children(NodeView node);
-    void split_root(NodeEditor& root);
-    void split_child(NodeEditor& parent, std::uint32_t i, NodeEditor& child, std::uint64_t key);
-    void collapse_single_child(NodeEditor& node);
-    void rebalance(NodeEditor& parent, std::uint64_t key);
-    void balance_pair(NodeEditor& parent, std::uint32_t left);
-    void balance_triple(NodeEditor& parent, std::uint32_t left);
-    [[nodiscard]] NodeEditor shadow_child(NodeEditor& parent, std::uint32_t i, WriteRef& keep);
-    void drop_child(NodeEditor& parent, std::uint32_t i);
+    void split_root(NodeEditor root, std::uint64_t key);
+    [[nodiscard]] WriteRef
+    split_child(NodeEditor parent, std::uint32_t i, WriteRef child, std::uint64_t key);
+    void collapse_single_child(NodeEditor node);
+    void rebalance(NodeEditor parent, std::uint32_t i);
+    [[nodiscard]] bool contains(MetaBlock root, std::uint64_t key) const;
+    void release_at(MetaBlock where, int depth);
 
     Transaction& transaction_;
     BtreeReader reader_;

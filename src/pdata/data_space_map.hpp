@@ -93,6 +93,7 @@ private:
     [[nodiscard]] std::uint32_t entries_in(std::uint64_t page) const;
     void set_count(DataChunk chunk, std::uint32_t old_count, std::uint32_t new_count);
     void hold_back(DataChunk chunk);
+    void let_go(DataChunk chunk);
     [[nodiscard]] bool held_back(DataChunk chunk) const;
     [[nodiscard]] std::optional<DataChunk> find_free(std::uint64_t from, std::uint64_t to);
     [[nodiscard]] std::uint32_t overflow_count(DataChunk chunk);

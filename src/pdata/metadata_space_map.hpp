@@ -73,7 +73,8 @@ private:
 
     void check_number(MetaBlock block) const;
     void note_change(MetaBlock block);
-    void save_page(Transaction& transaction, std::uint64_t page);
+    void move_page(std::uint64_t page);
+    void write_pages(BlockCache& cache);
     void save_overflow(Transaction& transaction, MetaBlock block, std::uint32_t old_count);
     void release_deferred();
 

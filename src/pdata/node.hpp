@@ -81,7 +81,12 @@ public:
 
     /// Makes room at `i` and puts the entry there.
     void insert(std::uint32_t i, std::uint64_t key, std::span<const std::byte> value);
+    void insert_child(std::uint32_t i, std::uint64_t key, MetaBlock child);
     void remove(std::uint32_t i);
+
+    /// Gives the node the limits that max_entries_for() says; other tools may have written others.
+    /// \throws CorruptionError  it has more entries than that. \param where  for the error
+    void normalise(MetaBlock where);
 
     /// Moves the first `count` entries of `right` behind the own ones.
     void take_front_of(NodeEditor& right, std::uint32_t count);
