@@ -13,25 +13,10 @@
 #include "pdata/data_space_map.hpp"
 #include "pdata/transaction.hpp"
 #include "thin/mapping.hpp"
+#include "thin/references.hpp"
 #include "thin/superblock.hpp"
 
 namespace thinsnap::thin {
-
-/// Layout of a new pool.
-struct FormatOptions {
-    std::uint64_t chunk_size = kMinChunkSize; ///< bytes
-    std::uint64_t nr_data_chunks = 0;
-    Uuid uuid{};
-};
-
-/// Bytes of metadata that a pool of that size should have: 48 for each chunk as the kernel's
-/// document advises, at least 2 MiB, at most what the format can use.
-[[nodiscard]] std::uint64_t default_metadata_size(std::uint64_t data_bytes,
-                                                  std::uint64_t chunk_size);
-
-/// Writes an empty pool over the whole metadata device; its old content is lost.
-/// \throws Error(invalid_argument)  sizes that the format cannot hold, or a device under 2 MiB
-void format_pool(BlockDevice& metadata, const FormatOptions& options);
 
 /// What a write to a chunk has to do first.
 struct WritePlan {
@@ -112,7 +97,8 @@ public:
     /// path to the mapping private. The last owner of a chunk always gets `in_place` in the end.
     [[nodiscard]] WritePlan plan_write(DeviceId id, VirtualChunk chunk);
     /// Points `chunk` to a chunk that was reserved in the data map; the old one loses a mapping.
-    void map(DeviceId id, VirtualChunk chunk, DataChunk target);
+    /// \return the new mapping
+    Mapping map(DeviceId id, VirtualChunk chunk, DataChunk target);
     /// Takes away the mappings in [begin, end). \return their number
     std::uint64_t unmap(DeviceId id, VirtualChunk begin, VirtualChunk end);
 
@@ -145,8 +131,6 @@ public:
     [[nodiscard]] pdata::BlockCache& cache() noexcept { return *cache_; }
 
 private:
-    class DeviceRootReferences;
-    class DataReferences;
     class ChangeGuard;
 
     /// A device touched in this transaction: newer than the trees.
@@ -155,11 +139,10 @@ private:
         DeviceInfo info;
     };
 
-    void open_transaction();
     [[nodiscard]] MetaBlock root_of(DeviceId id) const;
     [[nodiscard]] DeviceInfo need_device(DeviceId id) const;
     Touched& touch(DeviceId id);
-    void write_back(Touched& device);
+    void write_back(const Touched& device);
     void insert_new_device(const DeviceInfo& info, MetaBlock root);
     void require_new_id(DeviceId id) const;
 
@@ -180,10 +163,9 @@ private:
     std::uint32_t time_ = 0;
     std::uint32_t flags_ = 0;
     TransactionId transaction_id_;
-    std::uint64_t nr_devices_ = 0;
     std::unordered_map<DeviceId, Touched> touched_;
     bool dirty_ = false;
-    bool changing_ = false; ///< set while a change runs; stays set when it throws
+    bool changing_ = false; ///< set while a change or a commit runs; stays set when it throws
 };
 
 } // namespace thinsnap::thin
