@@ -3,7 +3,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <shared_mutex>
+
+#include <pthread.h>
 
 /// \file
 /// Mutexes that clang's thread-safety analysis understands: members carry TS_GUARDED_BY(mutex_),
@@ -68,15 +69,21 @@ private:
     std::condition_variable_any condition_;
 };
 
+/// Many readers or one writer. A waiting writer goes first: std::shared_mutex lets readers that
+/// overlap without a gap keep it out for ever. So nobody may take it for reading twice.
 class TS_CAPABILITY("shared_mutex") SharedMutex {
 public:
-    void lock() TS_ACQUIRE() { mutex_.lock(); }
-    void unlock() TS_RELEASE() { mutex_.unlock(); }
-    void lock_shared() TS_ACQUIRE_SHARED() { mutex_.lock_shared(); }
-    void unlock_shared() TS_RELEASE_SHARED() { mutex_.unlock_shared(); }
+    SharedMutex();
+    SharedMutex(const SharedMutex&) = delete;
+    SharedMutex& operator=(const SharedMutex&) = delete;
+    ~SharedMutex();
+    void lock() TS_ACQUIRE();
+    void unlock() TS_RELEASE();
+    void lock_shared() TS_ACQUIRE_SHARED();
+    void unlock_shared() TS_RELEASE_SHARED();
 
 private:
-    std::shared_mutex mutex_;
+    pthread_rwlock_t lock_{};
 };
 
 class TS_SCOPED_CAPABILITY ExclusiveLock {

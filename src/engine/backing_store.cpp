@@ -1,0 +1,128 @@
+#include "engine/backing_store.hpp"
+
+#include "base/aligned_buffer.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <thinsnap/error.hpp>
+
+namespace thinsnap::engine {
+
+namespace {
+
+constexpr std::uint64_t kWindow = 4U << 20U;
+constexpr std::size_t kPiece = 1U << 20U; // most that fill() has in memory
+
+std::span<std::byte> scratch()
+{
+    thread_local AlignedBuffer buffer(kPiece);
+    return buffer.bytes();
+}
+
+} // namespace
+
+BackingStore::BackingStore(BlockDevice& data, std::uint64_t chunk_size)
+    : data_(data)
+    , chunk_size_(chunk_size)
+    , window_size_(std::max(kWindow / chunk_size, std::uint64_t{1}) * chunk_size)
+{}
+
+void BackingStore::read(DataChunk chunk, std::uint64_t offset, std::span<std::byte> into)
+{
+    data_.read(chunk.value() * chunk_size_ + offset, into);
+}
+
+void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const std::byte> from)
+{
+    // Set before and after: a flush that starts in between may miss these bytes.
+    data_.write(chunk.value() * chunk_size_ + offset, from);
+    written_.store(true, std::memory_order_release);
+}
+
+void BackingStore::fill(DataChunk chunk,
+                        std::optional<DataChunk> old,
+                        std::uint64_t offset,
+                        std::span<const std::byte> data)
+{
+    const std::uint64_t data_end = offset + data.size();
+    for (std::uint64_t at = 0; at < chunk_size_; at += kPiece) {
+        const std::uint64_t end = std::min<std::uint64_t>(at + kPiece, chunk_size_);
+        const std::uint64_t from = std::clamp(offset, at, end);
+        const std::uint64_t to = std::clamp(data_end, at, end);
+        if (from == at && to == end) {
+            write(chunk, at, data.subspan(at - offset, end - at));
+            continue;
+        }
+        const auto piece = scratch().first(end - at);
+        if (old)
+            read(*old, at, piece);
+        else
+            std::ranges::fill(piece, std::byte{0});
+        if (from < to)
+            std::memcpy(piece.data() + (from - at), data.data() + (from - offset), to - from);
+        write(chunk, at, piece);
+    }
+}
+
+bool BackingStore::has_all(std::uint64_t first, std::uint64_t last)
+{
+    if (has_space_.size() <= last)
+        has_space_.resize(last + 1);
+    for (std::uint64_t window = first; window <= last; ++window)
+        if (!has_space_[window])
+            return false;
+    return true;
+}
+
+void BackingStore::ensure(pdata::ChunkRun run)
+{
+    const std::uint64_t begin = run.begin.value() * chunk_size_;
+    const std::uint64_t length = run.length * chunk_size_;
+    const std::uint64_t first = begin / window_size_;
+    const std::uint64_t last = (begin + length - 1) / window_size_;
+    const MutexLock lock(mutex_);
+    if (has_all(first, last))
+        return;
+    try {
+        const std::uint64_t from = first * window_size_;
+        const std::uint64_t to = std::min((last + 1) * window_size_, data_.size());
+        data_.allocate(from, to - from);
+        for (std::uint64_t window = first; window <= last; ++window)
+            has_space_[window] = true;
+    } catch (const Error& error) {
+        if (error.kind() != Errc::no_space)
+            throw;
+        data_.allocate(begin, length); // no room for whole windows: then for what is needed now
+    }
+}
+
+void BackingStore::give_back(pdata::ChunkRun run) noexcept
+{
+    const std::uint64_t begin = run.begin.value() * chunk_size_;
+    const std::uint64_t length = run.length * chunk_size_;
+    const MutexLock lock(mutex_);
+    for (std::uint64_t window = begin / window_size_; window <= (begin + length - 1) / window_size_;
+         ++window)
+        if (window < has_space_.size())
+            has_space_[window] = false;
+    try {
+        data_.discard(begin, length);
+    } catch (const Error&) { // NOLINT(bugprone-empty-catch) the space stays taken; nothing is lost
+    }
+}
+
+void BackingStore::flush()
+{
+    if (!written_.exchange(false, std::memory_order_acq_rel))
+        return;
+    try {
+        data_.flush();
+    } catch (...) {
+        written_.store(true, std::memory_order_release);
+        throw;
+    }
+}
+
+} // namespace thinsnap::engine

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "base/mutex.hpp"
+#include "thin/mapping.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace thinsnap::engine {
+
+/// Decoded mappings of open devices, so that reads and in-place writes of chunks used lately touch
+/// neither the metadata trees nor their lock. Fixed memory; a newer entry replaces an older one in its
+/// place.
+///
+/// Whoever changes a mapping holds the chunk's range exclusively and tells the cache before letting
+/// go; whoever fills it in holds the range shared. So an entry is never older than its mapping.
+/// Devices are known by an instance number that changes whenever a device's entries must not be
+/// believed any more.
+class MappingCache {
+public:
+    /// A chunk is mapped, or known to be unmapped.
+    using Entry = std::optional<thin::Mapping>;
+
+    /// \param bytes  memory to use, 16 for each mapping
+    explicit MappingCache(std::size_t bytes);
+
+    /// A number for a device that was never given out before.
+    [[nodiscard]] std::uint64_t new_instance();
+
+    /// \return nothing when the cache does not know
+    [[nodiscard]] std::optional<Entry> find(std::uint64_t instance, VirtualChunk chunk);
+    void put(std::uint64_t instance, VirtualChunk chunk, const Entry& entry);
+    void clear();
+
+private:
+    static constexpr std::size_t kShards = 64;
+    static constexpr unsigned kChunkBits = 40;
+
+    struct Slot {
+        std::uint64_t key = 0; ///< instance and chunk; 0 is never used
+        std::uint64_t value = 0;
+    };
+    struct alignas(64) Shard {
+        Mutex mutex;
+        std::vector<Slot> slots TS_GUARDED_BY(mutex);
+    };
+    struct Place {
+        Shard& shard;
+        std::size_t slot;
+        std::uint64_t key;
+    };
+
+    [[nodiscard]] std::optional<Place> place_of(std::uint64_t instance, VirtualChunk chunk);
+
+    std::size_t slots_per_shard_;
+    std::array<Shard, kShards> shards_;
+    std::atomic<std::uint64_t> next_instance_ = 1;
+};
+
+} // namespace thinsnap::engine
