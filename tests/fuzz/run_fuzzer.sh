@@ -10,6 +10,7 @@ mkdir -p "$findings"
 
 inputs=("$work")
 [[ -d $corpus ]] && inputs+=("$corpus")
-"$program" "${inputs[@]}" -artifact_prefix="$findings/" -print_final_stats=1 -verbosity=0 \
+# libFuzzer's own status for a finding is 77, which means skipped to ctest
+"$program" "${inputs[@]}" -error_exitcode=1 -artifact_prefix="$findings/" -print_final_stats=1 -verbosity=0 \
     -max_total_time="${THINSNAP_FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 \
     -max_len="${THINSNAP_FUZZ_MAX_LEN:-65536}"

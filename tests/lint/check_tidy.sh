@@ -6,6 +6,22 @@
 # HEAD~1, and what is not committed yet. A changed header counts as a change of the sources that
 # include it by name. Everything with THINSNAP_LONG, without git or without a base.
 set -euo pipefail
+
+# One source, called below through xargs; output in one piece, because several run at a time.
+# clang-tidy's stderr is noise (it counts the warnings in system headers) unless it crashes.
+if [[ ${1:-} == --one ]]; then
+    tool=$2 build=$3 source=$4 status=0
+    noise=$(mktemp)
+    output=$("$tool" --quiet -p "$build" "$source" 2>"$noise") || status=$?
+    if ((status > 1)); then
+        output+=$(printf '\n%s: %s ended with status %d: ' "$source" "$tool" "$status" &&
+            grep -A9 '^Stack dump' "$noise" | grep -v '^ *#')
+    fi
+    rm "$noise"
+    [[ -z $output ]] || printf '%s\n' "$output"
+    exit $((status != 0))
+fi
+
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tests/lint/lib.sh
 source "$here/lib.sh"
@@ -23,7 +39,7 @@ find_base() {
             { echo "THINSNAP_TIDY_BASE=$THINSNAP_TIDY_BASE is no commit" >&2; exit 1; }
         return
     fi
-    head=$(git -C "$root" rev-parse --verify --quiet HEAD) || return 0
+    head=$(git -C "$root" rev-parse --verify --quiet HEAD 2>/dev/null) || return 0
     base=$(git -C "$root" merge-base HEAD '@{upstream}' 2>/dev/null) || base=$head
     if [[ $base == "$head" ]]; then
         base=$(git -C "$root" rev-parse --verify --quiet HEAD~1) || return 0
@@ -65,8 +81,7 @@ fi
 echo "${#sources[@]} sources"
 ((${#sources[@]} > 0)) || exit 0
 
-# clang-tidy counts the warnings of system headers on stderr; nobody wants to read that.
 (cd "$root" && printf '%s\0' "${sources[@]}" |
-    xargs -0 -n1 -P"$(nproc)" "$tool" --quiet -p "$build" 2>/dev/null) ||
+    xargs -0 -n1 -P"$(nproc)" "$here/check_tidy.sh" --one "$tool" "$build") ||
     complain "clang-tidy complains, see above"
 finish

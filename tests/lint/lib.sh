@@ -43,5 +43,5 @@ files() {
     for pattern in "$@"; do
         name_tests+=(-o -path "./$pattern")
     done
-    (cd "$root" && find . -path ./build -prune -o -type f \( "${name_tests[@]:1}" \) -printf '%P\0')
+    (cd "$root" && find . \( -path ./build -o -path ./.git \) -prune -o -type f \( "${name_tests[@]:1}" \) -printf '%P\0')
 }
