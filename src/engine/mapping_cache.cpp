@@ -64,6 +64,17 @@ void MappingCache::put(std::uint64_t instance, VirtualChunk chunk, const Entry& 
                                        entry ? thin::pack_mapping(*entry) : kUnmapped};
 }
 
+void MappingCache::forget(std::uint64_t instance, VirtualChunk chunk)
+{
+    const auto place = place_of(instance, chunk);
+    if (!place)
+        return;
+    const MutexLock lock(place->shard.mutex);
+    Slot& slot = place->shard.slots[place->slot];
+    if (slot.key == place->key)
+        slot = {};
+}
+
 void MappingCache::clear()
 {
     for (Shard& shard : shards_) {

@@ -34,6 +34,7 @@ public:
     /// \return nothing when the cache does not know
     [[nodiscard]] std::optional<Entry> find(std::uint64_t instance, VirtualChunk chunk);
     void put(std::uint64_t instance, VirtualChunk chunk, const Entry& entry);
+    void forget(std::uint64_t instance, VirtualChunk chunk);
     void clear();
 
 private:

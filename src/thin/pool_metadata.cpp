@@ -196,11 +196,7 @@ void PoolMetadata::create_thin(DeviceId id) {
 void PoolMetadata::create_snapshot(DeviceId id, DeviceId origin) {
     require_new_id(id);
     static_cast<void>(need_device(origin));
-    if (time_ >= kMaxTime) // the kernel goes on and corrupts its mappings
-        throw Error(Errc::precondition,
-                    fmt::format("the pool has made {} snapshots, the most that its format can tell "
-                                "apart",
-                                time_));
+    require_snapshots(1);
     ChangeGuard change(*this);
     Touched& from = touch(origin);
     transaction_->inc(from.root);
@@ -226,16 +222,30 @@ void PoolMetadata::delete_device(DeviceId id) {
     change.done();
 }
 
-void PoolMetadata::set_transaction_id(TransactionId from, TransactionId to) {
-    if (transaction_id_ != from)
+void PoolMetadata::require_transaction_id(TransactionId expected) const
+{
+    if (transaction_id_ != expected)
         throw Error(Errc::precondition,
                     fmt::format("the pool's transaction id is {}, not {}",
                                 transaction_id_.value(),
-                                from.value()));
-    if (from == to)
-        return;
-    transaction_id_ = to;
-    dirty_ = true;
+                                expected.value()));
+}
+
+void PoolMetadata::require_snapshots(std::uint64_t nr) const
+{
+    if (nr > kMaxTime - time_) // the kernel goes on and corrupts its mappings
+        throw Error(Errc::precondition,
+                    fmt::format("the pool has made {} snapshots and cannot make {} more: its "
+                                "format tells {} apart",
+                                time_,
+                                nr,
+                                kMaxTime));
+}
+
+void PoolMetadata::set_transaction_id(TransactionId id)
+{
+    dirty_ = dirty_ || id != transaction_id_;
+    transaction_id_ = id;
 }
 
 // --- mappings ----------------------------------------------------------------------------------
@@ -295,7 +305,7 @@ std::uint64_t PoolMetadata::unmap(DeviceId id, VirtualChunk begin, VirtualChunk 
         return 0;
     ChangeGuard change(*this);
     Touched& device = touch(id);
-    while (next && next->first < end) {
+    while (next && next->first < end && removed < most) {
         device.root = mapping_tree_->remove(device.root, next->first.value()).root;
         data_map_->dec(next->second.chunk);
         --device.info.mapped_chunks;
@@ -350,6 +360,13 @@ void PoolMetadata::set_needs_check(bool needs_check) {
     const std::uint32_t flags = needs_check ? flags_ | kNeedsCheckFlag : flags_ & ~kNeedsCheckFlag;
     dirty_ = dirty_ || flags != flags_;
     flags_ = flags;
+}
+
+void PoolMetadata::write_needs_check()
+{
+    committed_.flags |= kNeedsCheckFlag;
+    flags_ |= kNeedsCheckFlag;
+    write_superblock(device_, committed_);
 }
 
 void PoolMetadata::prepare_commit() {

@@ -75,8 +75,9 @@ public:
     /// Blocks that a change must leave free so that the commit after it finds room: as in the
     /// kernel, the smaller of 4096 and a tenth.
     [[nodiscard]] std::uint64_t metadata_reserve() const;
-    /// Whether a change of `nr` mappings or devices can be made and committed without the reserve.
-    [[nodiscard]] bool has_metadata_room(std::uint64_t nr) const;
+    /// Whether a change that takes `blocks` more (a mapping: two) can be made and committed without
+    /// touching the reserve.
+    [[nodiscard]] bool has_metadata_room(std::uint64_t blocks) const;
 
     // --- devices ---------------------------------------------------------------------------------
 
@@ -88,8 +89,11 @@ public:
     void create_snapshot(DeviceId id, DeviceId origin);
     /// Cost: the nodes that only this device reaches. \throws Error(not_found)
     void delete_device(DeviceId id);
-    /// \throws Error(precondition)  the current id is not `from`
-    void set_transaction_id(TransactionId from, TransactionId to);
+    void set_transaction_id(TransactionId id);
+    /// \throws Error(precondition)  the current id is not `expected`; both are in the text
+    void require_transaction_id(TransactionId expected) const;
+    /// \throws Error(precondition)  the format cannot tell apart that many more snapshots
+    void require_snapshots(std::uint64_t nr) const;
 
     // --- mappings --------------------------------------------------------------------------------
 
@@ -99,8 +103,10 @@ public:
     /// Points `chunk` to a chunk that was reserved in the data map; the old one loses a mapping.
     /// \return the new mapping
     Mapping map(DeviceId id, VirtualChunk chunk, DataChunk target);
-    /// Takes away the mappings in [begin, end). \return their number
-    std::uint64_t unmap(DeviceId id, VirtualChunk begin, VirtualChunk end);
+    /// Takes away mappings in [begin, end), from the front, at most `most`.
+    /// \return their number; less than `most` when none is left
+    std::uint64_t
+    unmap(DeviceId id, VirtualChunk begin, VirtualChunk end, std::uint64_t most);
 
     [[nodiscard]] std::optional<pdata::ChunkRun> reserve_data(std::uint64_t wanted);
     void cancel_data(pdata::ChunkRun run);
@@ -113,6 +119,9 @@ public:
     void extend_data(std::uint64_t nr_chunks);
     void extend_metadata(std::uint64_t nr_blocks);
     void set_needs_check(bool needs_check);
+    /// Writes the last commit's superblock again with the flag set: for a metadata device on which
+    /// nothing else is to be changed any more.
+    void write_needs_check();
 
     /// First half of a commit, in memory: brings trees and space maps up to date. Nothing may
     /// change between this and finish_commit(); lookups may go on.
