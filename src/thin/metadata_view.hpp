@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include <thinsnap/thin_pool.hpp>
 
@@ -8,6 +9,8 @@
 #include "thin/superblock.hpp"
 
 namespace thinsnap::thin {
+
+class Sharing;
 
 /// Answers about committed metadata, from the superblock down, reading through a cache. Serves
 /// every driver: the embedded engine gives it its own cache, the kernel drivers one over a held
@@ -33,11 +36,15 @@ public:
     [[nodiscard]] pdata::BlockCache& cache() const noexcept { return cache_; }
 
 private:
+    [[nodiscard]] DeviceInfo need_device(DeviceId id);
     [[nodiscard]] MetaBlock root_of(DeviceId id) const;
+    /// Whether nobody but the superblock reaches the leaf that names the device's root.
+    [[nodiscard]] bool is_reached_alone(DeviceId id) const;
 
     pdata::BlockCache& cache_;
     Superblock superblock_;
     std::function<void()> release_;
+    std::unique_ptr<Sharing> sharing_; ///< made by the first usage()
 };
 
 } // namespace thinsnap::thin
