@@ -4,8 +4,7 @@
 
 namespace thinsnap {
 
-SharedMutex::SharedMutex()
-{
+SharedMutex::SharedMutex() {
     pthread_rwlockattr_t attributes{};
     TS_ASSERT(pthread_rwlockattr_init(&attributes) == 0);
     TS_ASSERT(pthread_rwlockattr_setkind_np(&attributes,
@@ -14,28 +13,23 @@ SharedMutex::SharedMutex()
     pthread_rwlockattr_destroy(&attributes);
 }
 
-SharedMutex::~SharedMutex()
-{
+SharedMutex::~SharedMutex() {
     pthread_rwlock_destroy(&lock_);
 }
 
-void SharedMutex::lock()
-{
+void SharedMutex::lock() {
     TS_ASSERT(pthread_rwlock_wrlock(&lock_) == 0);
 }
 
-void SharedMutex::unlock()
-{
+void SharedMutex::unlock() {
     TS_ASSERT(pthread_rwlock_unlock(&lock_) == 0);
 }
 
-void SharedMutex::lock_shared()
-{
+void SharedMutex::lock_shared() {
     TS_ASSERT(pthread_rwlock_rdlock(&lock_) == 0);
 }
 
-void SharedMutex::unlock_shared()
-{
+void SharedMutex::unlock_shared() {
     TS_ASSERT(pthread_rwlock_unlock(&lock_) == 0);
 }
 

@@ -1,12 +1,12 @@
 #include "engine/backing_store.hpp"
 
-#include "base/aligned_buffer.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include <thinsnap/error.hpp>
+
+#include "base/aligned_buffer.hpp"
 
 namespace thinsnap::engine {
 
@@ -15,8 +15,7 @@ namespace {
 constexpr std::uint64_t kWindow = 4U << 20U;
 constexpr std::size_t kPiece = 1U << 20U; // most that fill() has in memory
 
-std::span<std::byte> scratch()
-{
+std::span<std::byte> scratch() {
     thread_local AlignedBuffer buffer(kPiece);
     return buffer.bytes();
 }
@@ -26,16 +25,13 @@ std::span<std::byte> scratch()
 BackingStore::BackingStore(BlockDevice& data, std::uint64_t chunk_size)
     : data_(data)
     , chunk_size_(chunk_size)
-    , window_size_(std::max(kWindow / chunk_size, std::uint64_t{1}) * chunk_size)
-{}
+    , window_size_(std::max(kWindow / chunk_size, std::uint64_t{1}) * chunk_size) {}
 
-void BackingStore::read(DataChunk chunk, std::uint64_t offset, std::span<std::byte> into)
-{
+void BackingStore::read(DataChunk chunk, std::uint64_t offset, std::span<std::byte> into) {
     data_.read(chunk.value() * chunk_size_ + offset, into);
 }
 
-void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const std::byte> from)
-{
+void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const std::byte> from) {
     // Set before and after: a flush that starts in between may miss these bytes.
     data_.write(chunk.value() * chunk_size_ + offset, from);
     written_.store(true, std::memory_order_release);
@@ -44,8 +40,7 @@ void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const 
 void BackingStore::fill(DataChunk chunk,
                         std::optional<DataChunk> old,
                         std::uint64_t offset,
-                        std::span<const std::byte> data)
-{
+                        std::span<const std::byte> data) {
     const std::uint64_t data_end = offset + data.size();
     for (std::uint64_t at = 0; at < chunk_size_; at += kPiece) {
         const std::uint64_t end = std::min<std::uint64_t>(at + kPiece, chunk_size_);
@@ -66,8 +61,7 @@ void BackingStore::fill(DataChunk chunk,
     }
 }
 
-bool BackingStore::has_all(std::uint64_t first, std::uint64_t last)
-{
+bool BackingStore::has_all(std::uint64_t first, std::uint64_t last) {
     if (has_space_.size() <= last)
         has_space_.resize(last + 1);
     for (std::uint64_t window = first; window <= last; ++window)
@@ -76,8 +70,7 @@ bool BackingStore::has_all(std::uint64_t first, std::uint64_t last)
     return true;
 }
 
-void BackingStore::ensure(pdata::ChunkRun run)
-{
+void BackingStore::ensure(pdata::ChunkRun run) {
     const std::uint64_t begin = run.begin.value() * chunk_size_;
     const std::uint64_t length = run.length * chunk_size_;
     const std::uint64_t first = begin / window_size_;
@@ -98,8 +91,7 @@ void BackingStore::ensure(pdata::ChunkRun run)
     }
 }
 
-void BackingStore::give_back(pdata::ChunkRun run) noexcept
-{
+void BackingStore::give_back(pdata::ChunkRun run) noexcept {
     const std::uint64_t begin = run.begin.value() * chunk_size_;
     const std::uint64_t length = run.length * chunk_size_;
     const MutexLock lock(mutex_);
@@ -113,8 +105,7 @@ void BackingStore::give_back(pdata::ChunkRun run) noexcept
     }
 }
 
-void BackingStore::flush()
-{
+void BackingStore::flush() {
     if (!written_.exchange(false, std::memory_order_acq_rel))
         return;
     try {

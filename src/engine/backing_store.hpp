@@ -1,8 +1,5 @@
 #pragma once
 
-#include "base/mutex.hpp"
-#include "pdata/data_space_map.hpp"
-
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -11,13 +8,16 @@
 
 #include <thinsnap/block_device.hpp>
 
+#include "base/mutex.hpp"
+#include "pdata/data_space_map.hpp"
+
 namespace thinsnap::engine {
 
 /// The pool's data device by chunks: reads, writes, and the host's space beneath.
 ///
-/// Space is taken before a chunk is mapped, in windows of some MiB, so that a full host disk shows as
-/// ENOSPC to the writer that needs a new chunk and to nobody else. It is given back after the commit
-/// that freed a chunk.
+/// Space is taken before a chunk is mapped, in windows of some MiB, so that a full host disk shows
+/// as ENOSPC to the writer that needs a new chunk and to nobody else. It is given back after the
+/// commit that freed a chunk.
 ///
 /// Threads: all calls from any thread.
 class BackingStore {

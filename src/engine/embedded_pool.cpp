@@ -1,9 +1,5 @@
 #include "engine/embedded_pool.hpp"
 
-#include "engine/flush_group.hpp"
-#include "engine/thin_device.hpp"
-#include "pool/batch.hpp"
-
 #include <algorithm>
 #include <list>
 #include <map>
@@ -13,26 +9,27 @@
 
 #include <thinsnap/error.hpp>
 
+#include "engine/flush_group.hpp"
+#include "engine/thin_device.hpp"
+#include "pool/batch.hpp"
+
 namespace thinsnap::engine {
 
 namespace {
 
-std::uint64_t share_of(std::uint64_t total, double share)
-{
+std::uint64_t share_of(std::uint64_t total, double share) {
     return static_cast<std::uint64_t>(static_cast<double>(total) * share);
 }
 
 template <class Operation>
-std::uint64_t count_of(std::span<const PoolOperation> operations)
-{
+std::uint64_t count_of(std::span<const PoolOperation> operations) {
     const auto is = [](const PoolOperation& o) { return std::holds_alternative<Operation>(o); };
     return static_cast<std::uint64_t>(std::ranges::count_if(operations, is));
 }
 
 /// Metadata blocks that a batch may take: a root for each new device, and its share of the two
 /// device trees, whose leaves hold 42 entries at least.
-std::uint64_t blocks_for(std::span<const PoolOperation> operations)
-{
+std::uint64_t blocks_for(std::span<const PoolOperation> operations) {
     return count_of<CreateThin>(operations) + operations.size() / 16;
 }
 
@@ -53,14 +50,12 @@ public:
         , options_(options)
         , backing_(data, chunk_size)
         , store_(metadata, backing_, options)
-        , flushes_([this](bool commit) { flush(commit); })
-    {}
+        , flushes_([this](bool commit) { flush(commit); }) {}
 
     PoolStatus status() override;
     [[nodiscard]] std::uint64_t chunk_size() const override { return backing_.chunk_size(); }
-    void apply(std::span<const PoolOperation> operations,
-               TransactionId from,
-               TransactionId to) override;
+    void
+    apply(std::span<const PoolOperation> operations, TransactionId from, TransactionId to) override;
     std::unique_ptr<BlockDevice> open_device(DeviceId id, const OpenDevice& how) override;
     std::unique_ptr<ReadView> read_view() override { return store_.view(); }
     void grow_data(std::uint64_t bytes) override;
@@ -87,8 +82,7 @@ private:
     States devices_ TS_GUARDED_BY(devices_mutex_);
 };
 
-PoolStatus EmbeddedPool::status()
-{
+PoolStatus EmbeddedPool::status() {
     PoolStatus status;
     status.driver = "embedded";
     status.mode = store_.mode();
@@ -117,19 +111,17 @@ PoolStatus EmbeddedPool::status()
     return status;
 }
 
-void EmbeddedPool::require_closed(std::span<const PoolOperation> operations)
-{
+void EmbeddedPool::require_closed(std::span<const PoolOperation> operations) {
     for (const PoolOperation& operation : operations) {
         const auto* remove = std::get_if<DeleteDevice>(&operation);
         if (remove != nullptr && devices_.contains(remove->id))
-            throw Error(Errc::busy,
-                        fmt::format("thin device {} is open and cannot be deleted",
-                                    remove->id.value()));
+            throw Error(
+                Errc::busy,
+                fmt::format("thin device {} is open and cannot be deleted", remove->id.value()));
     }
 }
 
-void EmbeddedPool::require_reserve(std::uint64_t blocks)
-{
+void EmbeddedPool::require_reserve(std::uint64_t blocks) {
     const bool has_room = store_.make_metadata_room(blocks);
     store_.ask([&](const thin::PoolMetadata& metadata) {
         const auto& data = metadata.data_map();
@@ -143,8 +135,8 @@ void EmbeddedPool::require_reserve(std::uint64_t blocks)
                                     data.nr_chunks(),
                                     data_reserve));
         const auto& map = metadata.metadata_map();
-        const std::uint64_t reserve = std::max(metadata.metadata_reserve(),
-                                               share_of(map.nr_blocks(), options_.reserve));
+        const std::uint64_t reserve =
+            std::max(metadata.metadata_reserve(), share_of(map.nr_blocks(), options_.reserve));
         const std::uint64_t free = map.nr_blocks() - map.nr_allocated();
         if (!has_room || free < reserve + blocks)
             throw Error(Errc::no_space,
@@ -158,8 +150,7 @@ void EmbeddedPool::require_reserve(std::uint64_t blocks)
 }
 
 std::vector<std::shared_ptr<DeviceState>>
-EmbeddedPool::open_origins(std::span<const PoolOperation> operations)
-{
+EmbeddedPool::open_origins(std::span<const PoolOperation> operations) {
     std::vector<std::shared_ptr<DeviceState>> origins;
     for (const PoolOperation& operation : operations) {
         const auto* snapshot = std::get_if<CreateSnapshot>(&operation);
@@ -177,8 +168,7 @@ EmbeddedPool::open_origins(std::span<const PoolOperation> operations)
 
 void EmbeddedPool::apply(std::span<const PoolOperation> operations,
                          TransactionId from,
-                         TransactionId to)
-{
+                         TransactionId to) {
     const bool makes_devices = pool::makes_devices(operations);
     const auto snapshots = count_of<CreateSnapshot>(operations);
     {
@@ -190,14 +180,12 @@ void EmbeddedPool::apply(std::span<const PoolOperation> operations,
         const auto origins = open_origins(operations);
         std::list<RangeLock::Guard> at_rest;
         for (const auto& origin : origins)
-            at_rest.emplace_back(
-                origin->ranges, 0, ~std::uint64_t{0}, RangeLock::Mode::exclusive);
+            at_rest.emplace_back(origin->ranges, 0, ~std::uint64_t{0}, RangeLock::Mode::exclusive);
         store_.change_and_commit(!makes_devices, [&](thin::PoolMetadata& metadata) {
             // All that can refuse comes before the first change: the batch is whole or not at all.
             metadata.require_transaction_id(from);
-            pool::validate_batch(operations, [&](DeviceId id) {
-                return metadata.find_device(id).has_value();
-            });
+            pool::validate_batch(operations,
+                                 [&](DeviceId id) { return metadata.find_device(id).has_value(); });
             metadata.require_snapshots(snapshots);
             for (const PoolOperation& operation : operations)
                 std::visit(Apply{metadata}, operation);
@@ -209,13 +197,13 @@ void EmbeddedPool::apply(std::span<const PoolOperation> operations,
     store_.give_back_freed();
 }
 
-std::unique_ptr<BlockDevice> EmbeddedPool::open_device(DeviceId id, const OpenDevice& how)
-{
+std::unique_ptr<BlockDevice> EmbeddedPool::open_device(DeviceId id, const OpenDevice& how) {
     const MutexLock lock(devices_mutex_);
     auto found = devices_.find(id);
     if (found == devices_.end()) {
         std::uint32_t time = 0;
-        store_.ask([&](const thin::PoolMetadata& metadata) { time = metadata.snapshotted_time(id); });
+        store_.ask(
+            [&](const thin::PoolMetadata& metadata) { time = metadata.snapshotted_time(id); });
         auto state = std::make_shared<DeviceState>(id, store_.mappings().new_instance(), time);
         found = devices_.emplace(id, std::move(state)).first;
     }
@@ -230,29 +218,25 @@ std::unique_ptr<BlockDevice> EmbeddedPool::open_device(DeviceId id, const OpenDe
         [this, id] { close(id); });
 }
 
-void EmbeddedPool::close(DeviceId id)
-{
+void EmbeddedPool::close(DeviceId id) {
     const MutexLock lock(devices_mutex_);
     const auto found = devices_.find(id);
     if (--found->second->handles == 0)
         devices_.erase(found);
 }
 
-void EmbeddedPool::grow_data(std::uint64_t bytes)
-{
+void EmbeddedPool::grow_data(std::uint64_t bytes) {
     if (bytes > backing_.device().size())
         throw Error(Errc::invalid_argument,
                     fmt::format("the data device has {} bytes, the pool cannot use {}",
                                 backing_.device().size(),
                                 bytes));
-    store_.change_and_commit(true, [&](thin::PoolMetadata& metadata) {
-        metadata.extend_data(bytes / chunk_size());
-    });
+    store_.change_and_commit(
+        true, [&](thin::PoolMetadata& metadata) { metadata.extend_data(bytes / chunk_size()); });
     store_.space_added();
 }
 
-void EmbeddedPool::grow_metadata(std::uint64_t bytes)
-{
+void EmbeddedPool::grow_metadata(std::uint64_t bytes) {
     if (bytes > metadata_.size())
         throw Error(Errc::invalid_argument,
                     fmt::format("the metadata device has {} bytes, the pool cannot use {}",
@@ -263,13 +247,11 @@ void EmbeddedPool::grow_metadata(std::uint64_t bytes)
     });
 }
 
-void EmbeddedPool::commit()
-{
+void EmbeddedPool::commit() {
     flushes_.run(true);
 }
 
-void EmbeddedPool::flush(bool commit)
-{
+void EmbeddedPool::flush(bool commit) {
     if (options_.read_only)
         return;
     if (commit) {
@@ -287,10 +269,8 @@ void EmbeddedPool::flush(bool commit)
 
 } // namespace
 
-std::unique_ptr<ThinPool> open_embedded_pool(BlockDevice& metadata,
-                                             BlockDevice& data,
-                                             const EngineOptions& options)
-{
+std::unique_ptr<ThinPool>
+open_embedded_pool(BlockDevice& metadata, BlockDevice& data, const EngineOptions& options) {
     const thin::Superblock superblock = thin::read_superblock(metadata);
     const std::uint64_t chunks = data.size() / superblock.chunk_size();
     if (chunks < superblock.data_space_map.nr_blocks)

@@ -6,11 +6,9 @@ namespace thinsnap::engine {
 
 FlushGroup::FlushGroup(std::function<void(bool)> work)
     : work_(std::move(work))
-    , gathering_(std::make_shared<Batch>())
-{}
+    , gathering_(std::make_shared<Batch>()) {}
 
-void FlushGroup::run(bool commit)
-{
+void FlushGroup::run(bool commit) {
     std::shared_ptr<Batch> batch;
     bool leader = false;
     {
@@ -31,8 +29,7 @@ void FlushGroup::run(bool commit)
         std::rethrow_exception(batch->error);
 }
 
-void FlushGroup::lead(Batch& batch)
-{
+void FlushGroup::lead(Batch& batch) {
     std::exception_ptr error;
     try {
         work_(batch.commit);

@@ -1,16 +1,16 @@
 #pragma once
 
-#include "base/mutex.hpp"
-
 #include <exception>
 #include <functional>
 #include <memory>
 
+#include "base/mutex.hpp"
+
 namespace thinsnap::engine {
 
-/// Lets flushes that arrive together share one: while one runs, callers gather for the next, which one
-/// of them performs for all. A caller's flush always starts after its call, so it covers everything
-/// that the caller completed before.
+/// Lets flushes that arrive together share one: while one runs, callers gather for the next, which
+/// one of them performs for all. A caller's flush always starts after its call, so it covers
+/// everything that the caller completed before.
 class FlushGroup {
 public:
     /// \param work  performs a flush; `commit` says whether anybody in the group needs the metadata

@@ -9,8 +9,7 @@ namespace {
 constexpr std::uint64_t kUnmapped = ~std::uint64_t{0}; // no data chunk has that number
 
 /// Spreads neighbouring chunks over shards and slots. Constant: 2^64 divided by the golden ratio.
-std::uint64_t scatter(std::uint64_t key)
-{
+std::uint64_t scatter(std::uint64_t key) {
     key *= 0x9E3779B97F4A7C15U;
     return key ^ (key >> 32U);
 }
@@ -18,22 +17,19 @@ std::uint64_t scatter(std::uint64_t key)
 } // namespace
 
 MappingCache::MappingCache(std::size_t bytes)
-    : slots_per_shard_(std::max<std::size_t>(bytes / sizeof(Slot) / kShards, 1))
-{
+    : slots_per_shard_(std::max<std::size_t>(bytes / sizeof(Slot) / kShards, 1)) {
     for (Shard& shard : shards_) {
         const MutexLock lock(shard.mutex);
         shard.slots.resize(slots_per_shard_);
     }
 }
 
-std::uint64_t MappingCache::new_instance()
-{
+std::uint64_t MappingCache::new_instance() {
     return next_instance_.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::optional<MappingCache::Place> MappingCache::place_of(std::uint64_t instance,
-                                                          VirtualChunk chunk)
-{
+                                                          VirtualChunk chunk) {
     if (chunk.value() >> kChunkBits != 0 || instance >> (64 - kChunkBits) != 0)
         return std::nullopt; // such a device is read from its tree every time
     const std::uint64_t key = instance << kChunkBits | chunk.value();
@@ -42,8 +38,7 @@ std::optional<MappingCache::Place> MappingCache::place_of(std::uint64_t instance
         shards_[hash % kShards], static_cast<std::size_t>(hash / kShards % slots_per_shard_), key};
 }
 
-std::optional<MappingCache::Entry> MappingCache::find(std::uint64_t instance, VirtualChunk chunk)
-{
+std::optional<MappingCache::Entry> MappingCache::find(std::uint64_t instance, VirtualChunk chunk) {
     const auto place = place_of(instance, chunk);
     if (!place)
         return std::nullopt;
@@ -54,18 +49,15 @@ std::optional<MappingCache::Entry> MappingCache::find(std::uint64_t instance, Vi
     return slot.value == kUnmapped ? Entry{} : Entry{thin::unpack_mapping(slot.value)};
 }
 
-void MappingCache::put(std::uint64_t instance, VirtualChunk chunk, const Entry& entry)
-{
+void MappingCache::put(std::uint64_t instance, VirtualChunk chunk, const Entry& entry) {
     const auto place = place_of(instance, chunk);
     if (!place)
         return;
     const MutexLock lock(place->shard.mutex);
-    place->shard.slots[place->slot] = {place->key,
-                                       entry ? thin::pack_mapping(*entry) : kUnmapped};
+    place->shard.slots[place->slot] = {place->key, entry ? thin::pack_mapping(*entry) : kUnmapped};
 }
 
-void MappingCache::forget(std::uint64_t instance, VirtualChunk chunk)
-{
+void MappingCache::forget(std::uint64_t instance, VirtualChunk chunk) {
     const auto place = place_of(instance, chunk);
     if (!place)
         return;
@@ -75,8 +67,7 @@ void MappingCache::forget(std::uint64_t instance, VirtualChunk chunk)
         slot = {};
 }
 
-void MappingCache::clear()
-{
+void MappingCache::clear() {
     for (Shard& shard : shards_) {
         const MutexLock lock(shard.mutex);
         std::ranges::fill(shard.slots, Slot{});

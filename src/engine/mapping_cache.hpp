@@ -1,8 +1,5 @@
 #pragma once
 
-#include "base/mutex.hpp"
-#include "thin/mapping.hpp"
-
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -10,11 +7,14 @@
 #include <optional>
 #include <vector>
 
+#include "base/mutex.hpp"
+#include "thin/mapping.hpp"
+
 namespace thinsnap::engine {
 
 /// Decoded mappings of open devices, so that reads and in-place writes of chunks used lately touch
-/// neither the metadata trees nor their lock. Fixed memory; a newer entry replaces an older one in its
-/// place.
+/// neither the metadata trees nor their lock. Fixed memory; a newer entry replaces an older one in
+/// its place.
 ///
 /// Whoever changes a mapping holds the chunk's range exclusively and tells the cache before letting
 /// go; whoever fills it in holds the range shared. So an entry is never older than its mapping.

@@ -1,13 +1,13 @@
 #include "engine/metadata_store.hpp"
 
-#include "thin/metadata_view.hpp"
-
 #include <algorithm>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include <thinsnap/error.hpp>
+
+#include "thin/metadata_view.hpp"
 
 namespace thinsnap::engine {
 
@@ -27,8 +27,7 @@ MetadataStore::MetadataStore(BlockDevice& metadata,
     , options_(options)
     , mappings_(options.mapping_cache)
     , metadata_(std::make_shared<thin::PoolMetadata>(metadata,
-                                                     options.metadata_cache / pdata::kBlockSize))
-{
+                                                     options.metadata_cache / pdata::kBlockSize)) {
     if (options.read_only)
         set_mode(PoolMode::read_only, "it was opened for reading only");
     else if (metadata_->superblock().needs_check())
@@ -37,20 +36,17 @@ MetadataStore::MetadataStore(BlockDevice& metadata,
 
 // --- mode --------------------------------------------------------------------------------------
 
-PoolMode MetadataStore::mode() const
-{
+PoolMode MetadataStore::mode() const {
     const MutexLock lock(mode_mutex_);
     return mode_;
 }
 
-std::string MetadataStore::reason() const
-{
+std::string MetadataStore::reason() const {
     const MutexLock lock(mode_mutex_);
     return reason_;
 }
 
-void MetadataStore::set_mode(PoolMode mode, std::string reason, bool out_of_metadata)
-{
+void MetadataStore::set_mode(PoolMode mode, std::string reason, bool out_of_metadata) {
     const MutexLock lock(mode_mutex_);
     if (mode_ == PoolMode::failed)
         return;
@@ -59,8 +55,7 @@ void MetadataStore::set_mode(PoolMode mode, std::string reason, bool out_of_meta
     out_of_metadata_ = out_of_metadata;
 }
 
-void MetadataStore::require_writable(bool frees_space) const
-{
+void MetadataStore::require_writable(bool frees_space) const {
     const MutexLock lock(mode_mutex_);
     if (mode_ == PoolMode::write || mode_ == PoolMode::out_of_data_space ||
         (frees_space && out_of_metadata_))
@@ -69,13 +64,11 @@ void MetadataStore::require_writable(bool frees_space) const
                 fmt::format("the pool is {}: {}", to_string(mode_), reason_));
 }
 
-void MetadataStore::require_writable() const
-{
+void MetadataStore::require_writable() const {
     require_writable(false);
 }
 
-void MetadataStore::leave_out_of_metadata()
-{
+void MetadataStore::leave_out_of_metadata() {
     bool room = false;
     {
         const SharedLock tree(tree_);
@@ -91,8 +84,7 @@ void MetadataStore::leave_out_of_metadata()
 
 // --- changes and questions ---------------------------------------------------------------------
 
-void MetadataStore::change_locked(const Change& change)
-{
+void MetadataStore::change_locked(const Change& change) {
     try {
         const ExclusiveLock tree(tree_);
         change(*metadata_);
@@ -103,27 +95,25 @@ void MetadataStore::change_locked(const Change& change)
             damaged = metadata_->is_damaged();
         }
         if (damaged)
-            drop_transaction(fmt::format("a change of the metadata failed half way: {}", error.what()));
+            drop_transaction(
+                fmt::format("a change of the metadata failed half way: {}", error.what()));
         throw;
     }
 }
 
-void MetadataStore::change(const Change& change)
-{
+void MetadataStore::change(const Change& change) {
     const MutexLock lock(transaction_);
     require_writable(false);
     change_locked(change);
 }
 
-void MetadataStore::change_to_free(const Change& change)
-{
+void MetadataStore::change_to_free(const Change& change) {
     const MutexLock lock(transaction_);
     require_writable(true);
     change_locked(change);
 }
 
-void MetadataStore::change_and_commit(bool frees_space, const Change& change)
-{
+void MetadataStore::change_and_commit(bool frees_space, const Change& change) {
     {
         const MutexLock lock(transaction_);
         require_writable(frees_space);
@@ -136,32 +126,28 @@ void MetadataStore::change_and_commit(bool frees_space, const Change& change)
 std::optional<thin::Mapping>
 MetadataStore::lookup(DeviceId id,
                       VirtualChunk chunk,
-                      const std::function<void(const std::optional<thin::Mapping>&)>& found)
-{
+                      const std::function<void(const std::optional<thin::Mapping>&)>& found) {
     const SharedLock tree(tree_);
     const auto mapping = metadata_->lookup(id, chunk);
     found(mapping);
     return mapping;
 }
 
-void MetadataStore::ask(const std::function<void(const thin::PoolMetadata&)>& question)
-{
+void MetadataStore::ask(const std::function<void(const thin::PoolMetadata&)>& question) {
     const SharedLock tree(tree_);
     question(*metadata_);
 }
 
 // --- commit ------------------------------------------------------------------------------------
 
-void MetadataStore::commit()
-{
+void MetadataStore::commit() {
     const MutexLock lock(transaction_);
     if (mode() == PoolMode::read_only || mode() == PoolMode::failed)
         require_writable(true); // refuses, unless only metadata space ran out
     commit_locked();
 }
 
-void MetadataStore::commit_locked()
-{
+void MetadataStore::commit_locked() {
     try {
         backing_.flush(); // before any metadata can point to this data
         {
@@ -188,8 +174,7 @@ void MetadataStore::commit_locked()
     freed_.insert(freed_.end(), freed.begin(), freed.end());
 }
 
-void MetadataStore::drop_transaction(const std::string& what)
-{
+void MetadataStore::drop_transaction(const std::string& what) {
     set_mode(PoolMode::read_only,
              fmt::format("{}; what was not flushed before is lost; {}", what, kCheckAdvice));
     {
@@ -213,16 +198,14 @@ void MetadataStore::drop_transaction(const std::string& what)
     }
 }
 
-void MetadataStore::fail(const std::string& what)
-{
+void MetadataStore::fail(const std::string& what) {
     const MutexLock lock(transaction_);
     drop_transaction(what);
 }
 
 // --- space -------------------------------------------------------------------------------------
 
-void MetadataStore::release(std::span<const pdata::ChunkRun> runs, std::uint64_t drops)
-{
+void MetadataStore::release(std::span<const pdata::ChunkRun> runs, std::uint64_t drops) {
     const MutexLock lock(transaction_);
     {
         const MutexLock freed(freed_mutex_);
@@ -234,8 +217,7 @@ void MetadataStore::release(std::span<const pdata::ChunkRun> runs, std::uint64_t
         metadata_->release_data(run);
 }
 
-void MetadataStore::give_back_freed()
-{
+void MetadataStore::give_back_freed() {
     for (;;) {
         std::vector<pdata::ChunkRun> runs;
         std::uint64_t drops = 0;
@@ -260,14 +242,12 @@ void MetadataStore::give_back_freed()
     }
 }
 
-std::uint64_t MetadataStore::space_events()
-{
+std::uint64_t MetadataStore::space_events() {
     const MutexLock lock(freed_mutex_);
     return space_events_;
 }
 
-void MetadataStore::space_added()
-{
+void MetadataStore::space_added() {
     {
         const MutexLock lock(mode_mutex_);
         if (mode_ == PoolMode::out_of_data_space) {
@@ -281,8 +261,7 @@ void MetadataStore::space_added()
 }
 
 bool MetadataStore::wait_for_space(std::uint64_t seen,
-                                   std::chrono::steady_clock::time_point deadline)
-{
+                                   std::chrono::steady_clock::time_point deadline) {
     commit(); // chunks freed in this transaction can be used after it
     give_back_freed();
     const MutexLock lock(freed_mutex_);
@@ -297,8 +276,7 @@ bool MetadataStore::wait_for_space(std::uint64_t seen,
     return true;
 }
 
-void MetadataStore::out_of_data(std::string reason)
-{
+void MetadataStore::out_of_data(std::string reason) {
     const MutexLock lock(mode_mutex_);
     if (mode_ != PoolMode::write)
         return;
@@ -306,8 +284,7 @@ void MetadataStore::out_of_data(std::string reason)
     reason_ = std::move(reason);
 }
 
-bool MetadataStore::make_metadata_room(std::uint64_t blocks)
-{
+bool MetadataStore::make_metadata_room(std::uint64_t blocks) {
     const auto has_room = [&] {
         const SharedLock tree(tree_);
         return metadata_->has_metadata_room(blocks);
@@ -318,8 +295,7 @@ bool MetadataStore::make_metadata_room(std::uint64_t blocks)
     return has_room();
 }
 
-void MetadataStore::need_metadata_room(std::uint64_t blocks)
-{
+void MetadataStore::need_metadata_room(std::uint64_t blocks) {
     if (make_metadata_room(blocks))
         return;
     {
@@ -337,8 +313,7 @@ void MetadataStore::need_metadata_room(std::uint64_t blocks)
     require_writable(false);
 }
 
-std::unique_ptr<ReadView> MetadataStore::view()
-{
+std::unique_ptr<ReadView> MetadataStore::view() {
     if (mode() == PoolMode::write || mode() == PoolMode::out_of_data_space)
         commit();
     const MutexLock lock(transaction_);

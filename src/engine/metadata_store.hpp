@@ -1,11 +1,5 @@
 #pragma once
 
-#include "base/mutex.hpp"
-#include "engine/backing_store.hpp"
-#include "engine/embedded_pool.hpp"
-#include "engine/mapping_cache.hpp"
-#include "thin/pool_metadata.hpp"
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -16,32 +10,37 @@
 #include <span>
 #include <string>
 
+#include "base/mutex.hpp"
+#include "engine/backing_store.hpp"
+#include "engine/embedded_pool.hpp"
+#include "engine/mapping_cache.hpp"
+#include "thin/pool_metadata.hpp"
+
 namespace thinsnap::engine {
 
 /// The pool's metadata for many threads, its commits, and what becomes of the pool when one fails.
 ///
 /// Two locks. The transaction lock is held by whoever changes metadata, and through a whole commit
-/// with its I/O. The tree lock is taken exclusively for the changes themselves, which are in memory,
-/// and shared by lookups: so these go on while a commit waits for the disk.
+/// with its I/O. The tree lock is taken exclusively for the changes themselves, which are in
+/// memory, and shared by lookups: so these go on while a commit waits for the disk.
 ///
 /// A commit: data flushed, trees and space maps brought up to date, blocks written and flushed,
-/// superblock written and flushed. If any of that fails the transaction is dropped, the state on disk
-/// is opened again for reading, needs_check is set there if that can still be written, and the pool
-/// takes no more writes.
+/// superblock written and flushed. If any of that fails the transaction is dropped, the state on
+/// disk is opened again for reading, needs_check is set there if that can still be written, and the
+/// pool takes no more writes.
 class MetadataStore {
 public:
     MetadataStore(BlockDevice& metadata, BackingStore& backing, const EngineOptions& options);
 
     using Change = std::function<void(thin::PoolMetadata&)>;
 
-    /// Runs `change` under both locks. When it throws half way, the transaction is dropped as above.
-    /// \throws Error(read_only)  the pool takes no writes
+    /// Runs `change` under both locks. When it throws half way, the transaction is dropped as
+    /// above. \throws Error(read_only)  the pool takes no writes
     void change(const Change& change) TS_EXCLUDES(transaction_, tree_);
     /// The same, also while metadata space has run out: for what frees space or brings new.
     void change_to_free(const Change& change) TS_EXCLUDES(transaction_, tree_);
     /// The same followed by a commit, with no other change in between.
-    void change_and_commit(bool frees_space, const Change& change)
-        TS_EXCLUDES(transaction_, tree_);
+    void change_and_commit(bool frees_space, const Change& change) TS_EXCLUDES(transaction_, tree_);
 
     /// A mapping, and through `found` while the tree is still locked: what is put in a cache there
     /// cannot be older than what clear() of that cache forgot.
@@ -53,8 +52,8 @@ public:
     /// Any other question.
     void ask(const std::function<void(const thin::PoolMetadata&)>& question) TS_EXCLUDES(tree_);
 
-    /// Makes everything durable that completed before the call. Nothing to do: returns at once, after
-    /// a flush of the data where something was written.
+    /// Makes everything durable that completed before the call. Nothing to do: returns at once,
+    /// after a flush of the data where something was written.
     void commit() TS_EXCLUDES(transaction_, tree_);
     /// Number of the running transaction, counted from 1 since the pool was opened.
     [[nodiscard]] std::uint64_t transaction() const noexcept { return number_; }

@@ -1,22 +1,22 @@
 #pragma once
 
-#include "base/mutex.hpp"
-
 #include <cstdint>
+
+#include "base/mutex.hpp"
 
 namespace thinsnap::engine {
 
 /// Locks ranges of one device's chunks: reads and in-place writes share, whatever changes mappings
-/// excludes. A range that waits holds up later ones that conflict with it, so nobody starves; locking
-/// all chunks exclusively is how a device is brought to rest for a snapshot.
+/// excludes. A range that waits holds up later ones that conflict with it, so nobody starves;
+/// locking all chunks exclusively is how a device is brought to rest for a snapshot.
 ///
 /// Cost: one look at each range that is locked at the moment; meant for tens, not thousands.
 class RangeLock {
 public:
     enum class Mode : std::uint8_t { shared, exclusive };
 
-    /// Holds [begin, end) while it lives; waits for it in the constructor. A thread holds at most one
-    /// range of a device at a time.
+    /// Holds [begin, end) while it lives; waits for it in the constructor. A thread holds at most
+    /// one range of a device at a time.
     class Guard {
     public:
         Guard(RangeLock& lock, std::uint64_t begin, std::uint64_t end, Mode mode);

@@ -1,7 +1,5 @@
 #include "engine/thin_device.hpp"
 
-#include "base/aligned_buffer.hpp"
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -10,15 +8,17 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/aligned_buffer.hpp"
+
 namespace thinsnap::engine {
 
 namespace {
 
 using Mode = RangeLock::Mode;
 
-constexpr std::uint64_t kPiece = 4U << 20U;          // most that one write locks and maps at once
-constexpr std::uint64_t kUnmapAtOnce = 1024;         // mappings between two looks at the locks
-constexpr std::uint64_t kForgetSingly = 4096;        // chunks; above, the whole device is forgotten
+constexpr std::uint64_t kPiece = 4U << 20U;   // most that one write locks and maps at once
+constexpr std::uint64_t kUnmapAtOnce = 1024;  // mappings between two looks at the locks
+constexpr std::uint64_t kForgetSingly = 4096; // chunks; above, the whole device is forgotten
 
 } // namespace
 
@@ -30,16 +30,13 @@ ThinDevice::ThinDevice(Parts parts,
     , state_(std::move(state))
     , how_(how)
     , closed_(std::move(closed))
-    , chunk_size_(parts_.backing.chunk_size())
-{}
+    , chunk_size_(parts_.backing.chunk_size()) {}
 
-ThinDevice::~ThinDevice()
-{
+ThinDevice::~ThinDevice() {
     closed_();
 }
 
-void ThinDevice::check_range(std::uint64_t offset, std::uint64_t length, const char* action) const
-{
+void ThinDevice::check_range(std::uint64_t offset, std::uint64_t length, const char* action) const {
     if (offset > how_.size || length > how_.size - offset)
         throw Error(Errc::invalid_argument,
                     fmt::format("{} thin device {}: {} bytes at offset {} end behind its size of "
@@ -51,13 +48,11 @@ void ThinDevice::check_range(std::uint64_t offset, std::uint64_t length, const c
                                 how_.size));
 }
 
-ThinDevice::Span ThinDevice::span_of(std::uint64_t offset, std::span<const std::byte> data) const
-{
+ThinDevice::Span ThinDevice::span_of(std::uint64_t offset, std::span<const std::byte> data) const {
     return {offset, data, offset / chunk_size_, (offset + data.size() - 1) / chunk_size_ + 1};
 }
 
-MappingCache::Entry ThinDevice::resolve(std::uint64_t chunk)
-{
+MappingCache::Entry ThinDevice::resolve(std::uint64_t chunk) {
     const VirtualChunk at(chunk);
     const std::uint64_t instance = state_->instance;
     if (const auto known = parts_.store.mappings().find(instance, at))
@@ -69,8 +64,7 @@ MappingCache::Entry ThinDevice::resolve(std::uint64_t chunk)
 
 // --- reading -----------------------------------------------------------------------------------
 
-void ThinDevice::read(std::uint64_t offset, std::span<std::byte> into)
-{
+void ThinDevice::read(std::uint64_t offset, std::span<std::byte> into) {
     check_range(offset, into.size(), "reading");
     if (into.empty())
         return;
@@ -79,8 +73,7 @@ void ThinDevice::read(std::uint64_t offset, std::span<std::byte> into)
     read_locked(offset, into);
 }
 
-void ThinDevice::read_locked(std::uint64_t offset, std::span<std::byte> into)
-{
+void ThinDevice::read_locked(std::uint64_t offset, std::span<std::byte> into) {
     std::uint64_t chunk = offset / chunk_size_;
     auto entry = resolve(chunk);
     while (!into.empty()) {
@@ -107,8 +100,7 @@ void ThinDevice::read_locked(std::uint64_t offset, std::span<std::byte> into)
 
 // --- writing -----------------------------------------------------------------------------------
 
-void ThinDevice::write(std::uint64_t offset, std::span<const std::byte> from)
-{
+void ThinDevice::write(std::uint64_t offset, std::span<const std::byte> from) {
     if (how_.read_only)
         throw Error(Errc::read_only,
                     fmt::format("writing thin device {}: it was opened for reading only",
@@ -123,7 +115,8 @@ void ThinDevice::write(std::uint64_t offset, std::span<const std::byte> from)
             part = std::min<std::uint64_t>(align - skip, from.size());
             place(offset, from.first(part));
         } else {
-            // Cut at a chunk's end, so that no chunk is filled with zeros that are overwritten next.
+            // Cut at a chunk's end, so that no chunk is filled with zeros that are overwritten
+            // next.
             const std::uint64_t most = std::max(kPiece, chunk_size_) - offset % chunk_size_;
             part = std::min<std::uint64_t>(from.size() / align * align, most);
             const Span span = span_of(offset, from.first(part));
@@ -135,8 +128,7 @@ void ThinDevice::write(std::uint64_t offset, std::span<const std::byte> from)
     }
 }
 
-bool ThinDevice::write_in_place(const Span& span)
-{
+bool ThinDevice::write_in_place(const Span& span) {
     const RangeLock::Guard guard(state_->ranges, span.begin, span.end, Mode::shared);
     const std::uint32_t own_since = state_->snapshotted_time;
     std::vector<Target> targets;
@@ -151,8 +143,7 @@ bool ThinDevice::write_in_place(const Span& span)
     return true;
 }
 
-void ThinDevice::place(std::uint64_t offset, std::span<const std::byte> data)
-{
+void ThinDevice::place(std::uint64_t offset, std::span<const std::byte> data) {
     const auto deadline = std::chrono::steady_clock::now() + parts_.no_space_wait;
     const std::uint64_t align = parts_.backing.device().alignment();
     const bool aligned = offset % align == 0 && data.size() % align == 0;
@@ -161,8 +152,7 @@ void ThinDevice::place(std::uint64_t offset, std::span<const std::byte> data)
         Outcome outcome = Outcome::done;
         {
             const Span span = span_of(offset, data);
-            const RangeLock::Guard guard(
-                state_->ranges, span.begin, span.end, Mode::exclusive);
+            const RangeLock::Guard guard(state_->ranges, span.begin, span.end, Mode::exclusive);
             if (aligned) {
                 outcome = try_place(span);
             } else { // less than one block of the data device: the rest of the block stays
@@ -182,8 +172,7 @@ void ThinDevice::place(std::uint64_t offset, std::span<const std::byte> data)
     }
 }
 
-ThinDevice::Outcome ThinDevice::try_place(const Span& span)
-{
+ThinDevice::Outcome ThinDevice::try_place(const Span& span) {
     std::vector<Target> targets;
     parts_.store.need_metadata_room(2 * (span.end - span.begin));
     const Outcome outcome = plan(span, targets);
@@ -206,8 +195,7 @@ ThinDevice::Outcome ThinDevice::try_place(const Span& span)
     return Outcome::done;
 }
 
-ThinDevice::Outcome ThinDevice::plan(const Span& span, std::vector<Target>& targets)
-{
+ThinDevice::Outcome ThinDevice::plan(const Span& span, std::vector<Target>& targets) {
     Outcome outcome = Outcome::done;
     parts_.store.change([&](thin::PoolMetadata& metadata) {
         for (std::uint64_t chunk = span.begin; chunk < span.end; ++chunk) {
@@ -228,8 +216,7 @@ ThinDevice::Outcome ThinDevice::plan(const Span& span, std::vector<Target>& targ
     return outcome;
 }
 
-bool ThinDevice::reserve(thin::PoolMetadata& metadata, std::vector<Target>& targets)
-{
+bool ThinDevice::reserve(thin::PoolMetadata& metadata, std::vector<Target>& targets) {
     std::vector<Target*> wanting;
     for (Target& target : targets)
         if (target.is_new())
@@ -249,20 +236,19 @@ bool ThinDevice::reserve(thin::PoolMetadata& metadata, std::vector<Target>& targ
     return true;
 }
 
-void ThinDevice::cancel(const std::vector<Target>& targets) noexcept
-{
+void ThinDevice::cancel(const std::vector<Target>& targets) noexcept {
     try {
         parts_.store.change_to_free([&](thin::PoolMetadata& metadata) {
             for (const Target& target : targets)
                 if (target.is_new())
                     metadata.cancel_data({target.chunk, 1});
         });
-    } catch (...) { // NOLINT(bugprone-empty-catch) then the reservations went with their transaction
+    } catch (
+        ...) { // NOLINT(bugprone-empty-catch) then the reservations went with their transaction
     }
 }
 
-void ThinDevice::ensure_space(const std::vector<Target>& targets)
-{
+void ThinDevice::ensure_space(const std::vector<Target>& targets) {
     for (std::size_t i = 0; i < targets.size();) {
         std::size_t end = i + 1;
         while (end < targets.size() && targets[end].is_new() == targets[i].is_new() &&
@@ -274,13 +260,13 @@ void ThinDevice::ensure_space(const std::vector<Target>& targets)
     }
 }
 
-void ThinDevice::write_targets(const Span& span, const std::vector<Target>& targets)
-{
+void ThinDevice::write_targets(const Span& span, const std::vector<Target>& targets) {
     const std::uint64_t span_end = span.offset + span.data.size();
-    const auto part_of = [&](std::size_t i) { // what of the span lies in that chunk, in device bytes
-        const std::uint64_t begin = (span.begin + i) * chunk_size_;
-        return std::pair(std::max(begin, span.offset), std::min(begin + chunk_size_, span_end));
-    };
+    const auto part_of =
+        [&](std::size_t i) { // what of the span lies in that chunk, in device bytes
+            const std::uint64_t begin = (span.begin + i) * chunk_size_;
+            return std::pair(std::max(begin, span.offset), std::min(begin + chunk_size_, span_end));
+        };
     const auto direct = [&](std::size_t i) {
         const auto [from, to] = part_of(i);
         return !targets[i].is_new() || to - from == chunk_size_;
@@ -307,8 +293,7 @@ void ThinDevice::write_targets(const Span& span, const std::vector<Target>& targ
     }
 }
 
-void ThinDevice::map_targets(const Span& span, const std::vector<Target>& targets)
-{
+void ThinDevice::map_targets(const Span& span, const std::vector<Target>& targets) {
     if (std::ranges::none_of(targets, &Target::is_new))
         return;
     parts_.store.change([&](thin::PoolMetadata& metadata) {
@@ -325,8 +310,7 @@ void ThinDevice::map_targets(const Span& span, const std::vector<Target>& target
         parts_.store.space_added();
 }
 
-void ThinDevice::refuse_no_space()
-{
+void ThinDevice::refuse_no_space() {
     std::string text;
     parts_.store.ask([&](const thin::PoolMetadata& metadata) {
         const auto& map = metadata.data_map();
@@ -338,20 +322,17 @@ void ThinDevice::refuse_no_space()
                            chunk_size_);
     });
     parts_.store.out_of_data(text + "; use `thinsnap pool grow`, or delete devices");
-    throw Error(Errc::no_space,
-                fmt::format("{}; {}", text, parts_.store.reason()));
+    throw Error(Errc::no_space, fmt::format("{}; {}", text, parts_.store.reason()));
 }
 
 // --- the rest ----------------------------------------------------------------------------------
 
-void ThinDevice::flush()
-{
+void ThinDevice::flush() {
     if (!how_.read_only)
         parts_.flush(state_->changed_in == parts_.store.transaction());
 }
 
-void ThinDevice::discard(std::uint64_t offset, std::uint64_t length)
-{
+void ThinDevice::discard(std::uint64_t offset, std::uint64_t length) {
     if (how_.read_only)
         throw Error(Errc::read_only,
                     fmt::format("discarding on thin device {}: it was opened for reading only",
@@ -367,15 +348,14 @@ void ThinDevice::discard(std::uint64_t offset, std::uint64_t length)
         static_cast<void>(parts_.store.make_metadata_room(1)); // else the reserve has to do
         parts_.store.change_to_free([&](thin::PoolMetadata& metadata) {
             state_->changed_in = parts_.store.transaction();
-            removed = metadata.unmap(
-                state_->id, VirtualChunk(begin), VirtualChunk(end), kUnmapAtOnce);
+            removed =
+                metadata.unmap(state_->id, VirtualChunk(begin), VirtualChunk(end), kUnmapAtOnce);
             forget(begin, end);
         });
     }
 }
 
-void ThinDevice::forget(std::uint64_t begin, std::uint64_t end)
-{
+void ThinDevice::forget(std::uint64_t begin, std::uint64_t end) {
     if (end - begin > kForgetSingly) {
         state_->instance = parts_.store.mappings().new_instance();
         return;
@@ -384,16 +364,15 @@ void ThinDevice::forget(std::uint64_t begin, std::uint64_t end)
         parts_.store.mappings().forget(state_->instance, VirtualChunk(chunk));
 }
 
-void ThinDevice::allocate(std::uint64_t, std::uint64_t)
-{
+void ThinDevice::allocate(std::uint64_t, std::uint64_t) {
     throw Error(Errc::unsupported, "a thin device's space cannot be allocated ahead of a write");
 }
 
-void ThinDevice::write_zeros(std::uint64_t offset, std::uint64_t length)
-{
+void ThinDevice::write_zeros(std::uint64_t offset, std::uint64_t length) {
     discard(offset, length);
     const std::uint64_t end = offset + length;
-    const std::uint64_t whole_begin = std::min((offset + chunk_size_ - 1) / chunk_size_ * chunk_size_, end);
+    const std::uint64_t whole_begin =
+        std::min((offset + chunk_size_ - 1) / chunk_size_ * chunk_size_, end);
     const std::uint64_t whole_end = std::max(end / chunk_size_ * chunk_size_, whole_begin);
     const std::vector<std::byte> zeros(std::min(chunk_size_, length));
     for (const auto& [from, to] : {std::pair(offset, whole_begin), std::pair(whole_end, end)})

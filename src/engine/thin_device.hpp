@@ -1,8 +1,5 @@
 #pragma once
 
-#include "engine/metadata_store.hpp"
-#include "engine/range_lock.hpp"
-
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -12,6 +9,9 @@
 #include <thinsnap/block_device.hpp>
 #include <thinsnap/thin_pool.hpp>
 
+#include "engine/metadata_store.hpp"
+#include "engine/range_lock.hpp"
+
 namespace thinsnap::engine {
 
 /// What all handles of one open device have in common. Shared by the handles and the pool's list.
@@ -19,8 +19,7 @@ struct DeviceState {
     DeviceState(DeviceId device_id, std::uint64_t cache_instance, std::uint32_t time)
         : id(device_id)
         , instance(cache_instance)
-        , snapshotted_time(time)
-    {}
+        , snapshotted_time(time) {}
 
     const DeviceId id;
     RangeLock ranges;
@@ -35,9 +34,10 @@ struct DeviceState {
 
 /// One handle of an open thin device.
 ///
-/// A write first tries to find every chunk mapped and its own; then it needs only the shared lock of
-/// its range and one pwrite. Else it locks the range exclusively, finds new chunks, writes the data to
-/// them, and only then maps them: so a crash never shows a mapping to data that is not there.
+/// A write first tries to find every chunk mapped and its own; then it needs only the shared lock
+/// of its range and one pwrite. Else it locks the range exclusively, finds new chunks, writes the
+/// data to them, and only then maps them: so a crash never shows a mapping to data that is not
+/// there.
 class ThinDevice final : public BlockDevice {
 public:
     struct Parts {
@@ -76,8 +76,7 @@ private:
         DataChunk chunk; ///< `plan.mapping.chunk`, or the new one
         [[nodiscard]] bool is_new() const { return plan.kind != thin::WritePlan::Kind::in_place; }
         /// What a new chunk is filled from; nothing means zeros.
-        [[nodiscard]] std::optional<DataChunk> old_chunk() const
-        {
+        [[nodiscard]] std::optional<DataChunk> old_chunk() const {
             return plan.kind == thin::WritePlan::Kind::copy ? std::optional(plan.mapping.chunk)
                                                             : std::nullopt;
         }

@@ -14,13 +14,11 @@ namespace {
 class Validator {
 public:
     explicit Validator(const std::function<bool(DeviceId)>& exists)
-        : exists_(exists)
-    {}
+        : exists_(exists) {}
 
     void operator()(const CreateThin& create) { make(create.id); }
 
-    void operator()(const CreateSnapshot& create)
-    {
+    void operator()(const CreateSnapshot& create) {
         if (deleted_.contains(create.origin) ||
             (!made_.contains(create.origin) && !exists_(create.origin)))
             throw Error(Errc::not_found,
@@ -29,8 +27,7 @@ public:
         make(create.id);
     }
 
-    void operator()(const DeleteDevice& remove)
-    {
+    void operator()(const DeleteDevice& remove) {
         name(remove.id);
         if (!exists_(remove.id))
             throw Error(Errc::not_found,
@@ -39,16 +36,14 @@ public:
     }
 
 private:
-    void make(DeviceId id)
-    {
+    void make(DeviceId id) {
         name(id);
         if (exists_(id))
             throw Error(Errc::already_exists, fmt::format("thin device {} exists", id.value()));
         made_.insert(id);
     }
 
-    void name(DeviceId id)
-    {
+    void name(DeviceId id) {
         if (id > kMaxDeviceId)
             throw Error(Errc::invalid_argument,
                         fmt::format("device id {} is over {}", id.value(), kMaxDeviceId.value()));
@@ -65,15 +60,13 @@ private:
 } // namespace
 
 void validate_batch(std::span<const PoolOperation> operations,
-                    const std::function<bool(DeviceId)>& exists)
-{
+                    const std::function<bool(DeviceId)>& exists) {
     Validator validator(exists);
     for (const PoolOperation& operation : operations)
         std::visit(validator, operation);
 }
 
-bool makes_devices(std::span<const PoolOperation> operations)
-{
+bool makes_devices(std::span<const PoolOperation> operations) {
     return std::ranges::any_of(operations, [](const PoolOperation& operation) {
         return !std::holds_alternative<DeleteDevice>(operation);
     });

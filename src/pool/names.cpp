@@ -2,8 +2,7 @@
 
 namespace thinsnap {
 
-std::string_view to_string(PoolMode mode) noexcept
-{
+std::string_view to_string(PoolMode mode) noexcept {
     switch (mode) {
     case PoolMode::write:
         return "write";
@@ -17,8 +16,7 @@ std::string_view to_string(PoolMode mode) noexcept
     return "failed";
 }
 
-std::string_view to_string(DiffKind kind) noexcept
-{
+std::string_view to_string(DiffKind kind) noexcept {
     switch (kind) {
     case DiffKind::left_only:
         return "left_only";

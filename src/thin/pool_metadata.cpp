@@ -222,8 +222,7 @@ void PoolMetadata::delete_device(DeviceId id) {
     change.done();
 }
 
-void PoolMetadata::require_transaction_id(TransactionId expected) const
-{
+void PoolMetadata::require_transaction_id(TransactionId expected) const {
     if (transaction_id_ != expected)
         throw Error(Errc::precondition,
                     fmt::format("the pool's transaction id is {}, not {}",
@@ -231,8 +230,7 @@ void PoolMetadata::require_transaction_id(TransactionId expected) const
                                 expected.value()));
 }
 
-void PoolMetadata::require_snapshots(std::uint64_t nr) const
-{
+void PoolMetadata::require_snapshots(std::uint64_t nr) const {
     if (nr > kMaxTime - time_) // the kernel goes on and corrupts its mappings
         throw Error(Errc::precondition,
                     fmt::format("the pool has made {} snapshots and cannot make {} more: its "
@@ -242,8 +240,7 @@ void PoolMetadata::require_snapshots(std::uint64_t nr) const
                                 kMaxTime));
 }
 
-void PoolMetadata::set_transaction_id(TransactionId id)
-{
+void PoolMetadata::set_transaction_id(TransactionId id) {
     dirty_ = dirty_ || id != transaction_id_;
     transaction_id_ = id;
 }
@@ -298,7 +295,8 @@ Mapping PoolMetadata::map(DeviceId id, VirtualChunk chunk, DataChunk target) {
     return mapping;
 }
 
-std::uint64_t PoolMetadata::unmap(DeviceId id, VirtualChunk begin, VirtualChunk end) {
+std::uint64_t
+PoolMetadata::unmap(DeviceId id, VirtualChunk begin, VirtualChunk end, std::uint64_t most) {
     std::uint64_t removed = 0;
     auto next = next_mapping(id, begin);
     if (!next || next->first >= end)
@@ -362,8 +360,7 @@ void PoolMetadata::set_needs_check(bool needs_check) {
     flags_ = flags;
 }
 
-void PoolMetadata::write_needs_check()
-{
+void PoolMetadata::write_needs_check() {
     committed_.flags |= kNeedsCheckFlag;
     flags_ |= kNeedsCheckFlag;
     write_superblock(device_, committed_);

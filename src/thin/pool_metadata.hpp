@@ -105,8 +105,7 @@ public:
     Mapping map(DeviceId id, VirtualChunk chunk, DataChunk target);
     /// Takes away mappings in [begin, end), from the front, at most `most`.
     /// \return their number; less than `most` when none is left
-    std::uint64_t
-    unmap(DeviceId id, VirtualChunk begin, VirtualChunk end, std::uint64_t most);
+    std::uint64_t unmap(DeviceId id, VirtualChunk begin, VirtualChunk end, std::uint64_t most);
 
     [[nodiscard]] std::optional<pdata::ChunkRun> reserve_data(std::uint64_t wanted);
     void cancel_data(pdata::ChunkRun run);
