@@ -164,6 +164,20 @@ TEST_SUITE("pdata.btree") {
         CHECK(tree.rig.transaction.space_map().nr_allocated() == 1); // block 0
     }
 
+    TEST_CASE("a transaction larger than the cache is written early and stays right") {
+        Tree tree;
+        tree.rig.commit();
+        for (std::uint64_t i = 0; i < 60000; ++i)
+            tree.insert(i * 7919 % 60013);
+        CHECK(tree.rig.cache.stats().early_writes > 0);
+        tree.rig.commit();
+        tree.rig.cache.drop_all();
+        tree.require_sound();
+        for (std::uint64_t i = 0; i < 60000; ++i)
+            REQUIRE(tree.btree.reader().find64(tree.root, i * 7919 % 60013).has_value());
+        CHECK(tree.rig.device.violations().empty());
+    }
+
     TEST_CASE("the largest keys are keys like any other") {
         Tree tree;
         tree.insert(UINT64_MAX);
