@@ -95,7 +95,7 @@ DeviceUsage PoolModel::usage(DeviceId id) const {
     DeviceUsage usage;
     for (const auto& [chunk, token] : devices_.at(id).chunks) {
         ++usage.mapped_chunks;
-        usage.exclusive_chunks += owners_.at(token) == 1 ? 1 : 0;
+        usage.exclusive_chunks += owners_.at(token) == 1 ? 1U : 0U;
     }
     return usage;
 }
@@ -104,7 +104,7 @@ std::uint64_t
 PoolModel::chunks_to_allocate(DeviceId id, std::uint64_t offset, std::uint64_t length) const {
     std::uint64_t needed = 0;
     for (std::uint64_t chunk = offset / chunk_size_; chunk * chunk_size_ < offset + length; ++chunk)
-        needed += !is_mapped(id, chunk) || is_shared(id, chunk) ? 1 : 0;
+        needed += !is_mapped(id, chunk) || is_shared(id, chunk) ? 1U : 0U;
     return needed;
 }
 
