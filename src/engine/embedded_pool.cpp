@@ -161,8 +161,7 @@ EmbeddedPool::open_origins(std::span<const PoolOperation> operations) {
             origins.push_back(found->second);
     }
     std::ranges::sort(origins, {}, [](const auto& state) { return state->id; });
-    const auto repeated = std::ranges::unique(origins);
-    origins.erase(repeated.begin(), repeated.end());
+    origins.erase(std::unique(origins.begin(), origins.end()), origins.end());
     return origins;
 }
 
