@@ -92,7 +92,7 @@ void BackingStore::ensure(pdata::ChunkRun run) {
     }
 }
 
-void BackingStore::give_back(pdata::ChunkRun run) noexcept {
+void BackingStore::give_back(pdata::ChunkRun run) {
     const std::uint64_t begin = run.begin.value() * chunk_size_;
     const std::uint64_t length = run.length * chunk_size_;
     const MutexLock lock(mutex_);
@@ -107,6 +107,9 @@ void BackingStore::give_back(pdata::ChunkRun run) noexcept {
 }
 
 void BackingStore::flush() {
+    // Who finds nothing left to flush waits for whoever flushes it now: a commit that went on
+    // without that could make mappings durable before the data that they point to.
+    const MutexLock lock(flush_mutex_);
     if (!written_.exchange(false, std::memory_order_acq_rel))
         return;
     try {

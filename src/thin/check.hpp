@@ -55,9 +55,17 @@ struct CheckResult {
 };
 
 /// Reads all metadata on `device` and tells `sink` each finding, in the order in which they are
-/// met. Damage is data here: it never throws for metadata that it can describe. \throws SystemError
-/// the device cannot be read Cost: each metadata block in use once; memory 4 bytes for each
-/// metadata block and each data chunk.
+/// met. Damage is data here: it never throws for metadata that it can describe, and a block that
+/// cannot be read is damage like one that holds garbage.
+///
+/// What is wrong below a node is told for every device that reaches it, neighbouring ranges of
+/// chunks in one finding. While parts of the metadata cannot be followed, counts that are too high
+/// prove nothing and are not told.
+/// \throws SystemError  block 0 cannot be read
+/// Cost: each metadata block in use once, a damaged node and those above it once more for each
+/// device that reaches it. Memory: 8 bytes for each metadata block, 40 for each one in use, a byte
+/// for each data chunk near one that is mapped, 1 MiB for each level of a tree. What the metadata
+/// says of its own size costs nothing.
 [[nodiscard]] CheckResult check_metadata(BlockDevice& device,
                                          const CheckOptions& options,
                                          const std::function<void(const Finding&)>& sink);
