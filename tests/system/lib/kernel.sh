@@ -3,6 +3,7 @@
 # $pool/metadata and $pool/data are files, or links to block devices.
 
 readonly mib=$((1024 * 1024))
+readonly chunk=$((64 * 1024))
 pool=$PWD/pool
 
 kernel_pool_create() { # DATA_SIZE METADATA_SIZE
@@ -21,13 +22,13 @@ kernel_open() { # [FEATURE]...
 }
 
 kernel_close() {
-    local name
-    while read -r name; do
-        dmsetup remove "$name"
-    done < <(dmsetup ls | awk '$1 ~ /^thin-/ { print $1 }')
+    local active=(/dev/mapper/thin-*) loops=()
+    if [[ -e ${active[0]} ]]; then dmsetup remove "${active[@]}"; fi
     dmsetup remove pool
-    detach "$metadata_device"
-    detach "$data_device"
+    for device in "$metadata_device" "$data_device"; do
+        [[ $device != /dev/loop* ]] || loops+=("$device")
+    done
+    if [[ ${#loops[@]} -gt 0 ]]; then losetup --detach "${loops[@]}"; fi
     sync
     echo 1 >/proc/sys/vm/drop_caches
 }
@@ -40,22 +41,11 @@ attach() { # FILE
     fi
 }
 
-detach() { # DEVICE
-    [[ $1 != /dev/loop* ]] || losetup --detach "$1"
-}
-
 # A full pool must not queue: the case would hang.
 pool_table() { # [FEATURE]...
     set -- error_if_no_space "$@"
-    printf '0 %s thin-pool %s %s %s 0 %s %s' \
-        "$(blockdev --getsz "$data_device")" "$metadata_device" "$data_device" "$(chunk_sectors)" $# "$*"
-}
-
-# As the superblock says; 64 KiB in a pool that is yet to be formatted.
-chunk_sectors() {
-    local sectors
-    sectors=$(od -An -t u4 -j 336 -N 4 "$pool/metadata" | tr -d ' ')
-    printf '%s' $((sectors ? sectors : 128))
+    printf '0 %s thin-pool %s %s %s 0 %s %s' "$(<"/sys/class/block/${data_device#/dev/}/size")" \
+        "$metadata_device" "$data_device" $((chunk / 512)) $# "$*"
 }
 
 kernel_message() { # MESSAGE...
@@ -93,7 +83,7 @@ kernel_activate() { # ID
 
 kernel_write() { # ID OFFSET LENGTH, data from stdin
     kernel_activate "$1"
-    dd of="/dev/mapper/thin-$1" oflag=direct,seek_bytes iflag=fullblock seek="$2" bs="$3" count=1 status=none
+    dd of="/dev/mapper/thin-$1" oflag=direct,seek_bytes iflag=fullblock seek="$2" bs="$3" count=1 conv=notrunc
 }
 
 kernel_discard() { # ID OFFSET LENGTH
@@ -103,7 +93,7 @@ kernel_discard() { # ID OFFSET LENGTH
 
 kernel_read() { # ID: the whole device
     kernel_activate "$1"
-    dd if="/dev/mapper/thin-$1" iflag=direct bs=1M status=none
+    dd if="/dev/mapper/thin-$1" iflag=direct bs=1M
 }
 
 kernel_grow_data() { # SIZE
