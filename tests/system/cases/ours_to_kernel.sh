@@ -1,6 +1,7 @@
+# shellcheck shell=bash
 # A pool made here opens in the kernel, reads the same and stays right when the kernel goes on.
 
-device_size=$((32 * 1024 * 1024))
+device_size=$((20 * 1024 * 1024))
 # shellcheck source=tests/system/lib/case.sh
 . "$SYSTEM_LIB/case.sh"
 # shellcheck source=tests/system/lib/history.sh

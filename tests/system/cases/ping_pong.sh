@@ -1,9 +1,11 @@
+# shellcheck shell=bash
 # Random changes by turns, either side going on from where the other stopped.
 
 # shellcheck source=tests/system/lib/case.sh
 . "$SYSTEM_LIB/case.sh"
 
-readonly rounds=4
+rounds=4
+[[ -z $LONG ]] || rounds=60
 
 first_devices() { # SIDE
     make_device "$1" 1

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # part of case.sh
 # A pool with something of everything: the lowest and the highest id, a mapping tree of several leaves, snapshots of
 # snapshots, sharing broken on each side of a snapshot, discards of private and of shared chunks, deleted origins.
 

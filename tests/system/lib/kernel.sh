@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2120,SC2119,SC2154 # part of case.sh
 # The kernel's side: the pool in $pool driven by the thin-pool target. Offers the same functions as ours.sh.
 # $pool/metadata and $pool/data are files, or links to block devices.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # part of case.sh
 # Our side: every call of the program that the cases make is here, and nowhere else. Each call opens and closes the
 # pool, so there is nothing to do between turns.
 
