@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A pool that the kernel formatted and filled opens here, reads the same and goes back to the kernel.
 
-device_size=$((20 * 1024 * 1024))
+# More chunks than the mappings of one leaf.
+device_size=$((17 * 1024 * 1024))
 # shellcheck source=tests/system/lib/case.sh
 . "$SYSTEM_LIB/case.sh"
 # shellcheck source=tests/system/lib/history.sh

@@ -18,7 +18,7 @@ make_history() { # SIDE
     make_snapshot "$side" 12 11
     write_device "$side" 0 $((7 * chunk + 4096)) 4096
     write_device "$side" 11 $((7 * chunk)) "$chunk"
-    write_device "$side" 12 $((300 * chunk - 4096)) 8192
+    write_device "$side" 12 $((200 * chunk - 4096)) 8192
     discard_device "$side" 10 $((20 * chunk)) $((40 * chunk))
     discard_device "$side" 1 0 "$device_size"
     discard_device "$side" 12 4096 $((2 * chunk))
