@@ -1,9 +1,10 @@
+#include "thin/check.hpp"
+
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "support/metadata_builder.hpp"
-#include "thin/check.hpp"
 
 namespace thinsnap::test {
 TEST_SUITE("thin.check") {
@@ -21,9 +22,10 @@ TEST_SUITE("thin.check") {
             builder.add_device(device(id, 70000), root);
         builder.hold();
         auto image = builder.finish();
-        const auto result = thin::check_metadata(image.device(), {}, [](const thin::Finding& finding) {
-            FAIL_CHECK(thin::describe(finding));
-        });
+        const auto result =
+            thin::check_metadata(image.device(), {}, [](const thin::Finding& finding) {
+                FAIL_CHECK(thin::describe(finding));
+            });
         CHECK(result.is_clean());
         CHECK(result.warnings == 0);
         CHECK(result.devices == 399);
