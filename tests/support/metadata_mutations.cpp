@@ -14,7 +14,9 @@ MetaBlock child_of(MetadataImage& image, MetaBlock parent, std::uint32_t i) {
     return pdata::NodeView(block).child(i);
 }
 
-MetadataImage make_rich_metadata() {
+namespace {
+
+MetadataImage build_rich_metadata() {
     MetadataBuilder builder(2048, 40000);
     builder.superblock().time = 3;
     builder.superblock().metadata_nr_blocks = 1024; // as after growth
@@ -31,6 +33,13 @@ MetadataImage make_rich_metadata() {
     builder.hold();
     builder.add_device(device(500, 100), builder.tree(run(0, 35000, 100)));
     return builder.finish();
+}
+
+} // namespace
+
+MetadataImage make_rich_metadata() {
+    static MetadataImage made = build_rich_metadata();
+    return made.copy();
 }
 
 std::vector<Mutation> all_mutations() {
