@@ -29,7 +29,8 @@ double factor_of(std::string_view suffix) {
     const auto letter = static_cast<char>(std::toupper(static_cast<unsigned char>(suffix[0])));
     const auto power = kSuffixes.find(letter);
     const std::string_view rest = suffix.substr(1);
-    if (power == std::string_view::npos || !(rest.empty() || rest == "B" || rest == "iB"))
+    const bool known = rest.empty() || rest == "B" || rest == "b" || rest == "iB" || rest == "ib";
+    if (power == std::string_view::npos || !known)
         return 0;
     return std::ldexp(1.0, 10 * static_cast<int>(power + 1));
 }

@@ -41,9 +41,10 @@ public:
     /// Makes sure that the host has the space. \throws SystemError(ENOSPC)
     void ensure(pdata::ChunkRun run);
     /// The content is not needed any more. A host that cannot take space back keeps it.
-    void give_back(pdata::ChunkRun run) noexcept;
+    void give_back(pdata::ChunkRun run);
 
-    /// fdatasync, if anything was written since the last one. \throws SystemError
+    /// fdatasync, if anything was written since the last one. Returns when all that was written
+    /// before the call is durable, whoever flushed it. \throws SystemError
     void flush();
 
 private:
@@ -53,6 +54,7 @@ private:
     const std::uint64_t chunk_size_;
     const std::uint64_t window_size_;
     std::atomic<bool> written_ = false;
+    Mutex flush_mutex_; ///< held through a flush of the device
     Mutex mutex_;
     std::vector<bool> has_space_ TS_GUARDED_BY(mutex_); ///< by window; false: not known
 };

@@ -44,7 +44,8 @@ void validate_node(MetaBlock where, ConstBlockBytes block) {
                 where,
                 fmt::format("flags are {}, expected 1 (internal) or 2 (leaf)", flags));
     const std::uint64_t entry = std::uint64_t{8} + node.value_size();
-    if (node.value_size() == 0 || kNodeHeaderSize + node.max() * entry > kBlockSize)
+    const std::uint64_t room = (kBlockSize - kNodeHeaderSize) / entry; // a product could overflow
+    if (node.value_size() == 0 || node.max() > room)
         corrupt(BlockKind::node,
                 where,
                 fmt::format("{} entries of {} bytes do not fit in a block", node.max(), entry));

@@ -1,6 +1,7 @@
 #include "support/sparse_bytes.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/core.h>
 
@@ -61,14 +62,19 @@ void SparseBytes::read(std::uint64_t offset, std::span<std::byte> into) const {
         if (found == pages_.end())
             fill_background(page * kPageSize + within, part);
         else
-            std::ranges::copy(std::span(*found->second).subspan(within, n), part.begin());
+            std::memcpy(part.data(), found->second->data() + within, n);
     });
 }
 
 void SparseBytes::write(std::uint64_t offset, std::span<const std::byte> from) {
+    static const Page zeros{};
     check(offset, from.size());
     for_each_part(offset, from.size(), [&](auto page, auto within, auto n, auto done) {
-        std::ranges::copy(from.subspan(done, n), writable(page).begin() + within);
+        const auto part = from.subspan(done, n);
+        if (n == kPageSize && std::memcmp(part.data(), zeros.data(), n) == 0)
+            write_zeros(page * kPageSize, n); // takes no memory
+        else
+            std::memcpy(writable(page).data() + within, part.data(), n);
     });
 }
 

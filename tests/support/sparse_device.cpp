@@ -1,6 +1,17 @@
 #include "support/sparse_device.hpp"
 
+#include <fmt/core.h>
+
+#include <thinsnap/error.hpp>
+
 namespace thinsnap::test {
+
+void require_aligned(std::uint64_t offset, std::uint64_t length, std::uint64_t alignment) {
+    if (offset % alignment != 0 || length % alignment != 0)
+        throw Error(
+            Errc::invalid_argument,
+            fmt::format("writing {} bytes at {}: not aligned to {}", length, offset, alignment));
+}
 
 std::uint64_t SparseDevice::size() const {
     const MutexLock lock(mutex_);
@@ -14,6 +25,7 @@ void SparseDevice::read(std::uint64_t offset, std::span<std::byte> into) {
 }
 
 void SparseDevice::write(std::uint64_t offset, std::span<const std::byte> from) {
+    require_aligned(offset, from.size(), alignment_);
     const MutexLock lock(mutex_);
     content_.write(offset, from);
     written_ += from.size();
@@ -30,6 +42,7 @@ void SparseDevice::discard(std::uint64_t offset, std::uint64_t length) {
 }
 
 void SparseDevice::write_zeros(std::uint64_t offset, std::uint64_t length) {
+    require_aligned(offset, length, alignment_);
     const MutexLock lock(mutex_);
     content_.write_zeros(offset, length);
     written_ += length;

@@ -10,17 +10,21 @@
 
 namespace thinsnap::test {
 
+/// \throws Error(invalid_argument)  as a device of that alignment does for such a write
+void require_aligned(std::uint64_t offset, std::uint64_t length, std::uint64_t alignment);
+
 /// A device that never fails and never loses anything, over SparseBytes. A discarded range reads as
-/// background.
+/// background. Writes must be aligned as O_DIRECT asks, unless it is made otherwise.
 class SparseDevice final : public BlockDevice {
 public:
-    explicit SparseDevice(SparseBytes content)
-        : content_(std::move(content)) {}
+    explicit SparseDevice(SparseBytes content, std::uint64_t alignment = 4096)
+        : alignment_(alignment)
+        , content_(std::move(content)) {}
     explicit SparseDevice(std::uint64_t size)
-        : content_(size) {}
+        : SparseDevice(SparseBytes(size)) {}
 
     [[nodiscard]] std::uint64_t size() const override;
-    [[nodiscard]] std::uint64_t alignment() const override { return 1; }
+    [[nodiscard]] std::uint64_t alignment() const override { return alignment_; }
     void read(std::uint64_t offset, std::span<std::byte> into) override;
     void write(std::uint64_t offset, std::span<const std::byte> from) override;
     void flush() override;
@@ -38,6 +42,7 @@ public:
     [[nodiscard]] std::uint64_t bytes_read() const;
 
 private:
+    const std::uint64_t alignment_;
     mutable Mutex mutex_;
     SparseBytes content_ TS_GUARDED_BY(mutex_);
     std::uint64_t flushes_ TS_GUARDED_BY(mutex_) = 0;

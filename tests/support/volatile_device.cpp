@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "support/sparse_device.hpp"
+
 namespace thinsnap::test {
 
 namespace {
@@ -87,6 +89,7 @@ void VolatileDevice::remember(Unflushed operation) {
 }
 
 void VolatileDevice::write(std::uint64_t offset, std::span<const std::byte> from) {
+    require_aligned(offset, from.size(), alignment());
     Unflushed operation;
     operation.offset = offset;
     operation.length = from.size();
@@ -96,6 +99,7 @@ void VolatileDevice::write(std::uint64_t offset, std::span<const std::byte> from
 }
 
 void VolatileDevice::write_zeros(std::uint64_t offset, std::uint64_t length) {
+    require_aligned(offset, length, alignment());
     const MutexLock lock(mutex_);
     remember({.kind = Unflushed::Kind::zeros, .offset = offset, .length = length, .bytes = {}});
 }

@@ -63,7 +63,8 @@ enum class BrokenBarrier {
 
 /// One disk. The operation during which the power goes off belongs to those that may have happened.
 ///
-/// A discarded range reads as background at once; it is as volatile as a write.
+/// A discarded range reads as background at once; it is as volatile as a write. Writes must be
+/// aligned as O_DIRECT asks.
 class VolatileDevice final : public BlockDevice {
 public:
     static constexpr std::uint64_t kSector = 512;
@@ -71,7 +72,7 @@ public:
     VolatileDevice(PowerSupply& power, SparseBytes content);
 
     [[nodiscard]] std::uint64_t size() const override;
-    [[nodiscard]] std::uint64_t alignment() const override { return 1; }
+    [[nodiscard]] std::uint64_t alignment() const override { return 4096; }
     void read(std::uint64_t offset, std::span<std::byte> into) override;
     void write(std::uint64_t offset, std::span<const std::byte> from) override;
     void flush() override;

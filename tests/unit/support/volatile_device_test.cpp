@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <thinsnap/error.hpp>
+
 #include "support/random.hpp"
 
 namespace thinsnap::test {
@@ -55,7 +57,7 @@ TEST_SUITE("support.volatile_device") {
     TEST_CASE("operations of all devices on one supply are counted together without reads") {
         Machine m;
         m.disk.write(0, pattern(1));
-        m.other.write_zeros(0, 512);
+        m.other.write_zeros(0, 4096);
         m.disk.allocate(0, 4096);
         m.other.discard(0, 4096);
         (void)read(m.disk, 0);
@@ -84,10 +86,17 @@ TEST_SUITE("support.volatile_device") {
         CHECK_THROWS_AS(m.disk.write(0, pattern(3)), PowerCut);
         CHECK_THROWS_AS(m.disk.flush(), PowerCut);
         CHECK_THROWS_AS(m.disk.discard(0, 512), PowerCut);
-        CHECK_THROWS_AS(m.disk.write_zeros(0, 512), PowerCut);
+        CHECK_THROWS_AS(m.disk.write_zeros(0, 4096), PowerCut);
         CHECK_THROWS_AS(m.disk.allocate(0, 512), PowerCut);
         CHECK_THROWS_AS((void)read(m.disk, 0), PowerCut);
         CHECK(m.disk.unflushed().size() == 1);
+    }
+
+    TEST_CASE("a volatile device refuses unaligned writes") {
+        Machine m;
+        CHECK_THROWS_AS(m.disk.write(512, pattern(1)), Error);
+        CHECK_THROWS_AS(m.disk.write(0, pattern(1, 512)), Error);
+        CHECK_THROWS_AS(m.disk.write_zeros(0, 512), Error);
     }
 
     TEST_CASE("a flush during which the power goes off makes nothing durable") {

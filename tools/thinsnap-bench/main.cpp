@@ -1,0 +1,116 @@
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include <boost/program_options.hpp>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "cases.hpp"
+
+namespace bench = thinsnap::bench;
+namespace po = boost::program_options;
+
+namespace {
+
+struct Case {
+    const char* name;
+    std::vector<bench::Figure> (*run)(const std::filesystem::path&, const bench::Scale&);
+};
+
+constexpr Case kCases[] = {
+    {"random", bench::random_io},
+    {"sequential", bench::sequential_io},
+    {"sharing", bench::break_sharing},
+    {"snapshots", bench::snapshots},
+    {"lookups", bench::lookups},
+};
+
+bench::Scale quick_scale() {
+    return {
+        .rounds = 3, .working_set = std::uint64_t{512} << 20U, .slice = 0.2, .mappings = 200'000};
+}
+
+void print(const bench::Figure& figure) {
+    const std::string bound = !figure.judged ? "not judged"
+                                             : fmt::format("{} {:g}: {}",
+                                                           figure.at_least ? ">=" : "<=",
+                                                           figure.bound,
+                                                           figure.holds() ? "holds" : "MISSED");
+    const std::string against =
+        figure.ratio == 0
+            ? std::string()
+            : fmt::format("against {:.1f}, ratio {:.2f}", figure.theirs, figure.ratio);
+    fmt::print("{:<62} {:>10.1f} {:<9} {:<32} {}\n",
+               figure.name,
+               figure.ours,
+               figure.unit,
+               against,
+               bound);
+    std::fflush(stdout);
+}
+
+/// \return number of bounds that do not hold
+int run(const std::string& only,
+        const std::filesystem::path& directory,
+        const bench::Scale& scale) {
+    int missed = 0;
+    int printed = 0;
+    for (const Case& entry : kCases) {
+        if (!only.empty() && only != entry.name)
+            continue;
+        for (const bench::Figure& figure : entry.run(directory, scale)) {
+            print(figure);
+            missed += figure.holds() ? 0 : 1;
+            ++printed;
+        }
+    }
+    if (printed == 0)
+        throw std::runtime_error(fmt::format("there is no case '{}'", only));
+    fmt::print("{} figures, {} bounds missed\n", printed, missed);
+    return missed;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    po::options_description options("thinsnap-bench: figures of the embedded engine as ratios to "
+                                    "what the file system does by itself");
+    options.add_options()("help", "this text")(
+        "quick", "small sizes and few rounds; bounds are printed, not judged")(
+        "case",
+        po::value<std::string>(),
+        "only one of: random sequential sharing snapshots lookups")(
+        "directory",
+        po::value<std::string>(),
+        "where to measure, on a disk; default: a directory of its own under TMPDIR or /var/tmp");
+    const std::filesystem::path made = std::filesystem::path(
+        std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/var/tmp");
+    try {
+        po::variables_map given;
+        po::store(po::parse_command_line(argc, argv, options), given);
+        if (given.contains("help")) {
+            std::cout << options;
+            return 0;
+        }
+        const std::filesystem::path base =
+            given.contains("directory")
+                ? std::filesystem::path(given["directory"].as<std::string>())
+                : made;
+        const auto directory = base / fmt::format("thinsnap-bench.{}", ::getpid());
+        const bool quick = given.contains("quick");
+        const std::string only = given.contains("case") ? given["case"].as<std::string>() : "";
+        int missed = 0;
+        try {
+            missed = run(only, directory, quick ? quick_scale() : bench::Scale{});
+        } catch (...) {
+            std::filesystem::remove_all(directory);
+            throw;
+        }
+        return quick || missed == 0 ? 0 : 1;
+    } catch (const std::exception& error) {
+        std::cerr << "thinsnap-bench: " << error.what() << '\n';
+        return 2;
+    }
+}
