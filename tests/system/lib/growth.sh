@@ -32,7 +32,7 @@ grow_data() { # SIDE OTHER_SIDE
 
 # With 64, 128, 192 blocks of metadata every step needs blocks that the last one added.
 grow_metadata() { # SIDE OTHER_SIDE
-    "$1_pool_create" 8M 256K
+    "$1_pool_create" 8M 2M
     turn "$1" make_devices "$1" 1 35
     turn "$1" "$1_grow_metadata" 512K
     turn "$2" make_devices "$2" 36 95
