@@ -80,7 +80,8 @@ void BackingStore::ensure(pdata::ChunkRun run) {
         return;
     try {
         const std::uint64_t from = first * window_size_;
-        const std::uint64_t to = std::min((last + 1) * window_size_, data_.size());
+        const std::uint64_t whole = data_.size() / chunk_size_ * chunk_size_;
+        const std::uint64_t to = std::min((last + 1) * window_size_, whole);
         data_.allocate(from, to - from);
         for (std::uint64_t window = first; window <= last; ++window)
             has_space_[window] = true;
@@ -106,12 +107,18 @@ void BackingStore::give_back(pdata::ChunkRun run) noexcept {
 }
 
 void BackingStore::flush() {
+    // Held through the flush: who finds nothing to do may rely on it only once that flush is done.
+    const MutexLock lock(flush_mutex_);
+    if (flush_failed_)
+        throw Error(Errc::io,
+                    "an earlier flush of the data device failed: what was written before it may "
+                    "be lost, and a later one cannot tell");
     if (!written_.exchange(false, std::memory_order_acq_rel))
         return;
     try {
         data_.flush();
     } catch (...) {
-        written_.store(true, std::memory_order_release);
+        flush_failed_ = true; // the system reports a lost write once; the next flush may succeed
         throw;
     }
 }

@@ -43,7 +43,9 @@ public:
     /// The content is not needed any more. A host that cannot take space back keeps it.
     void give_back(pdata::ChunkRun run) noexcept;
 
-    /// fdatasync, if anything was written since the last one. \throws SystemError
+    /// fdatasync, if anything was written since the last one; returns when everything that was
+    /// written before the call is durable, whoever flushes it. \throws SystemError, and Error(io)
+    /// for ever after a flush has failed
     void flush();
 
 private:
@@ -53,6 +55,8 @@ private:
     const std::uint64_t chunk_size_;
     const std::uint64_t window_size_;
     std::atomic<bool> written_ = false;
+    Mutex flush_mutex_;
+    bool flush_failed_ TS_GUARDED_BY(flush_mutex_) = false;
     Mutex mutex_;
     std::vector<bool> has_space_ TS_GUARDED_BY(mutex_); ///< by window; false: not known
 };
