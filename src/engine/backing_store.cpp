@@ -81,7 +81,8 @@ void BackingStore::ensure(pdata::ChunkRun run) {
         return;
     try {
         const std::uint64_t from = first * window_size_;
-        const std::uint64_t to = std::min((last + 1) * window_size_, data_.size());
+        const std::uint64_t whole = data_.size() / chunk_size_ * chunk_size_;
+        const std::uint64_t to = std::min((last + 1) * window_size_, whole);
         data_.allocate(from, to - from);
         for (std::uint64_t window = first; window <= last; ++window)
             has_space_[window] = true;
@@ -95,27 +96,33 @@ void BackingStore::ensure(pdata::ChunkRun run) {
 void BackingStore::give_back(pdata::ChunkRun run) {
     const std::uint64_t begin = run.begin.value() * chunk_size_;
     const std::uint64_t length = run.length * chunk_size_;
+    try {
+        data_.discard(begin, length);
+    } catch (const Error&) { // NOLINT(bugprone-empty-catch) the space stays taken; nothing is lost
+    }
+    // Only now: whoever needs a chunk of these windows from here on asks the host again, and the
+    // chunks given back are handed out only after this.
     const MutexLock lock(mutex_);
     for (std::uint64_t window = begin / window_size_; window <= (begin + length - 1) / window_size_;
          ++window)
         if (window < has_space_.size())
             has_space_[window] = false;
-    try {
-        data_.discard(begin, length);
-    } catch (const Error&) { // NOLINT(bugprone-empty-catch) the space stays taken; nothing is lost
-    }
 }
 
 void BackingStore::flush() {
     // Who finds nothing left to flush waits for whoever flushes it now: a commit that went on
     // without that could make mappings durable before the data that they point to.
     const MutexLock lock(flush_mutex_);
+    if (failed_)
+        throw Error(Errc::io,
+                    "an earlier flush of the data device failed: what was written before it may be "
+                    "lost, and a later flush cannot tell");
     if (!written_.exchange(false, std::memory_order_acq_rel))
         return;
     try {
         data_.flush();
     } catch (...) {
-        written_.store(true, std::memory_order_release);
+        failed_ = true; // the system reports a lost write once; the next flush could succeed
         throw;
     }
 }

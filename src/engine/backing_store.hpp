@@ -55,6 +55,7 @@ private:
     const std::uint64_t window_size_;
     std::atomic<bool> written_ = false;
     Mutex flush_mutex_; ///< held through a flush of the device
+    bool failed_ TS_GUARDED_BY(flush_mutex_) = false;
     Mutex mutex_;
     std::vector<bool> has_space_ TS_GUARDED_BY(mutex_); ///< by window; false: not known
 };
