@@ -29,6 +29,9 @@ struct WorldShape {
 /// Bytes of each device that tests write and look at.
 inline constexpr std::uint64_t kSeenBytes = 6U * (64U << 10U);
 
+/// Little memory: a pool opens fast, and caches run over.
+inline constexpr engine::EngineOptions kSmallCaches{.metadata_cache = 1, .mapping_cache = 4096};
+
 /// An empty pool on devices full of noise.
 [[nodiscard]] PoolImages format_images(const WorldShape& shape);
 [[nodiscard]] PoolState first_state(const WorldShape& shape);

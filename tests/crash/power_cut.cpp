@@ -47,7 +47,7 @@ judge(const std::vector<SparseBytes>& images, const History& history, CutReport&
             if (auto found = thin_check_says(metadata); !found.empty())
                 return {found};
         }
-        const auto pool = engine::open_embedded_pool(metadata, data);
+        const auto pool = engine::open_embedded_pool(metadata, data, kSmallCaches);
         violations = history.violations(*pool, kSeenBytes);
         if (violations.empty() && report.images % kUseEvery == 0)
             use(metadata, data, *pool);

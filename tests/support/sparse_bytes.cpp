@@ -30,18 +30,23 @@ void SparseBytes::check(std::uint64_t offset, std::uint64_t length) const {
             fmt::format("{} bytes at {} end behind the device's {}", length, offset, size_));
 }
 
-void SparseBytes::fill_background(std::uint64_t offset, std::span<std::byte> into) const {
+void SparseBytes::fill_background(std::uint64_t within, std::span<std::byte> into) const {
+    static const Page noise = [] {
+        Page page;
+        fill_pattern(page, 0xBAD, 0);
+        return page;
+    }();
     if (background_ == Background::zeros)
-        std::ranges::fill(into, std::byte{0});
+        std::memset(into.data(), 0, into.size());
     else
-        fill_pattern(into, 0xBAD, offset);
+        std::memcpy(into.data(), noise.data() + within, into.size());
 }
 
 SparseBytes::Page& SparseBytes::writable(std::uint64_t number) {
     std::shared_ptr<Page>& page = pages_[number];
     if (!page) {
         page = std::make_shared<Page>();
-        fill_background(number * kPageSize, *page);
+        fill_background(0, *page);
     } else if (page.use_count() > 1) {
         page = std::make_shared<Page>(*page);
     }
@@ -60,7 +65,7 @@ void SparseBytes::read(std::uint64_t offset, std::span<std::byte> into) const {
         const auto part = into.subspan(done, n);
         const auto found = pages_.find(page);
         if (found == pages_.end())
-            fill_background(page * kPageSize + within, part);
+            fill_background(within, part);
         else
             std::memcpy(part.data(), found->second->data() + within, n);
     });
@@ -107,8 +112,7 @@ void SparseBytes::forget(std::uint64_t offset, std::uint64_t length) {
         if (n == kPageSize)
             pages_.erase(page);
         else if (pages_.contains(page))
-            fill_background(page * kPageSize + within,
-                            std::span(writable(page)).subspan(within, n));
+            fill_background(within, std::span(writable(page)).subspan(within, n));
     });
 }
 

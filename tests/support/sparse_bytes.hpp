@@ -47,7 +47,8 @@ private:
     using Page = std::array<std::byte, kPageSize>;
 
     void check(std::uint64_t offset, std::uint64_t length) const;
-    void fill_background(std::uint64_t offset, std::span<std::byte> into) const;
+    /// \param within  a page
+    void fill_background(std::uint64_t within, std::span<std::byte> into) const;
     [[nodiscard]] Page& writable(std::uint64_t number);
     /// Calls `part(page, offset in it, length, position in the range)` for each page of the range.
     template <class Part>
