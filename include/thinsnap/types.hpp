@@ -20,6 +20,7 @@ public:
 
     [[nodiscard]] constexpr Rep value() const noexcept { return value_; }
 
+    // NOLINTNEXTLINE(modernize-use-nullptr) the check takes the comparison with 0 for a pointer's
     friend constexpr auto operator<=>(Quantity, Quantity) = default;
 
     constexpr Quantity& operator++() {

@@ -15,9 +15,11 @@ namespace {
 constexpr std::uint64_t kWindow = 4U << 20U;
 constexpr std::size_t kPiece = 1U << 20U; // most that fill() has in memory
 
-std::span<std::byte> scratch() {
-    thread_local AlignedBuffer buffer(kPiece);
-    return buffer.bytes();
+std::span<std::byte> scratch(std::size_t size) {
+    thread_local AlignedBuffer buffer;
+    if (buffer.size() < size)
+        buffer = AlignedBuffer(size);
+    return buffer.bytes().first(size);
 }
 
 } // namespace
@@ -32,7 +34,6 @@ void BackingStore::read(DataChunk chunk, std::uint64_t offset, std::span<std::by
 }
 
 void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const std::byte> from) {
-    // Set before and after: a flush that starts in between may miss these bytes.
     data_.write(chunk.value() * chunk_size_ + offset, from);
     written_.store(true, std::memory_order_release);
 }
@@ -50,7 +51,7 @@ void BackingStore::fill(DataChunk chunk,
             write(chunk, at, data.subspan(at - offset, end - at));
             continue;
         }
-        const auto piece = scratch().first(end - at);
+        const auto piece = scratch(end - at);
         if (old)
             read(*old, at, piece);
         else

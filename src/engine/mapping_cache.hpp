@@ -57,8 +57,8 @@ private:
 
     [[nodiscard]] std::optional<Place> place_of(std::uint64_t instance, VirtualChunk chunk);
 
-    std::size_t slots_per_shard_;
     std::array<Shard, kShards> shards_;
+    std::size_t slots_per_shard_;
     std::atomic<std::uint64_t> next_instance_ = 1;
 };
 

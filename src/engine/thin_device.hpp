@@ -51,6 +51,8 @@ public:
                std::shared_ptr<DeviceState> state,
                OpenDevice how,
                std::function<void()> closed);
+    ThinDevice(const ThinDevice&) = delete;
+    ThinDevice& operator=(const ThinDevice&) = delete;
     ~ThinDevice() override;
 
     [[nodiscard]] std::uint64_t size() const override { return how_.size; }

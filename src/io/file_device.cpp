@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -40,7 +39,8 @@ Fd open_with(const std::string& path, int flags, bool& direct) {
 }
 
 bool aligned_address(const void* p) {
-    return std::bit_cast<std::uintptr_t>(p) % AlignedBuffer::kAlignment == 0;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast) an address as a number
+    return reinterpret_cast<std::uintptr_t>(p) % AlignedBuffer::kAlignment == 0;
 }
 
 off_t as_off(std::uint64_t v) {
@@ -103,23 +103,25 @@ void FileDevice::check_write(std::uint64_t offset, std::uint64_t length) const {
                                 alignment()));
 }
 
-void FileDevice::read_aligned(std::uint64_t offset, std::span<std::byte> into) {
-    while (!into.empty()) {
-        const ssize_t n = ::pread(fd_.get(), into.data(), into.size(), as_off(offset));
+void FileDevice::read_aligned(std::uint64_t offset, std::span<std::byte> into, std::size_t need) {
+    std::size_t done = 0;
+    while (done < need) {
+        const auto rest = into.subspan(done);
+        const ssize_t n = ::pread(fd_.get(), rest.data(), rest.size(), as_off(offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             throw SystemError(
-                errno, fmt::format("reading {}: {} bytes at {}", path_, into.size(), offset));
+                errno,
+                fmt::format("reading {}: {} bytes at {}", path_, rest.size(), offset + done));
         if (n == 0)
             throw Error(Errc::io,
                         fmt::format("reading {}: it ends at {}; somebody made it shorter than the "
                                     "{} bytes it had when it was opened",
                                     path_,
-                                    offset,
+                                    offset + done,
                                     size()));
-        into = into.subspan(static_cast<std::size_t>(n));
-        offset += static_cast<std::uint64_t>(n);
+        done += static_cast<std::size_t>(n);
     }
 }
 
@@ -127,7 +129,7 @@ void FileDevice::read(std::uint64_t offset, std::span<std::byte> into) {
     check_range(offset, into.size(), "reading");
     if (!direct_ || (offset % kDirectAlignment == 0 && into.size() % kDirectAlignment == 0 &&
                      aligned_address(into.data())))
-        return read_aligned(offset, into);
+        return read_aligned(offset, into, into.size());
 
     AlignedBuffer bounce(std::min<std::size_t>(kBounceSize, into.size() + 2 * kDirectAlignment));
     while (!into.empty()) {
@@ -136,9 +138,10 @@ void FileDevice::read(std::uint64_t offset, std::span<std::byte> into) {
         std::uint64_t want = skip + into.size();
         want = std::min<std::uint64_t>((want + kDirectAlignment - 1) & ~(kDirectAlignment - 1),
                                        bounce.size() & ~(kDirectAlignment - 1));
-        want = std::min(want, size() - begin); // the last block of a file of any length
-        read_aligned(begin, bounce.bytes().first(want));
         const std::size_t part = std::min<std::size_t>(want - skip, into.size());
+        // A file may end within the last block: O_DIRECT asks for all of it and gives what is
+        // there.
+        read_aligned(begin, bounce.bytes().first(want), skip + part);
         std::memcpy(into.data(), bounce.bytes().data() + skip, part);
         into = into.subspan(part);
         offset += part;

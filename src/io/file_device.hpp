@@ -51,7 +51,8 @@ public:
 private:
     void check_range(std::uint64_t offset, std::uint64_t length, const char* action) const;
     void check_write(std::uint64_t offset, std::uint64_t length) const;
-    void read_aligned(std::uint64_t offset, std::span<std::byte> into);
+    /// Reads at least `need` bytes of the range; all is aligned where O_DIRECT asks for it.
+    void read_aligned(std::uint64_t offset, std::span<std::byte> into, std::size_t need);
     void write_aligned(std::uint64_t offset, std::span<const std::byte> from);
 
     std::string path_;

@@ -15,6 +15,7 @@ namespace thinsnap::pdata {
 namespace {
 
 constexpr std::size_t kMinCapacity = 256;
+constexpr std::size_t kEarlyWrites = 64; // dirty blocks written together to make room
 
 } // namespace
 
@@ -56,8 +57,8 @@ BlockCache::~BlockCache() = default;
 BlockCache::Frame* BlockCache::find_victim() {
     // Two rounds: the first takes away second chances, and whatever is left then is in use or
     // dirty.
-    Frame* dirty = nullptr;
-    for (std::size_t step = 0; step < 2 * frames_.size(); ++step) {
+    std::vector<Frame*> dirty;
+    for (std::size_t step = 0; step < 2 * frames_.size() && dirty.size() < kEarlyWrites; ++step) {
         Frame& frame = *frames_[hand_];
         hand_ = (hand_ + 1) % frames_.size();
         if (frame.pins.load(std::memory_order_acquire) != 0 || frame.state != State::ready)
@@ -66,16 +67,17 @@ BlockCache::Frame* BlockCache::find_victim() {
             continue;
         if (!frame.dirty)
             return &frame;
-        if (dirty == nullptr)
-            dirty = &frame;
+        if (std::ranges::find(dirty, &frame) == dirty.end())
+            dirty.push_back(&frame);
     }
-    if (dirty == nullptr)
+    if (dirty.empty())
         return nullptr;
-    Frame* const run[] = {dirty};
-    write_run(run);
-    dirty->dirty = false;
-    ++stats_.early_writes;
-    return dirty;
+    Frame* const victim = dirty.front();
+    write_sorted(dirty);
+    for (Frame* frame : dirty)
+        frame->dirty = false;
+    stats_.early_writes += dirty.size();
+    return victim;
 }
 
 BlockCache::Frame& BlockCache::place_for(MetaBlock where, BlockKind kind) {
@@ -198,6 +200,17 @@ void BlockCache::forget(MetaBlock where) {
     spare_.push_back(frame);
 }
 
+void BlockCache::write_sorted(std::span<Frame*> frames) {
+    std::ranges::sort(frames, {}, [](const Frame* frame) { return frame->where; });
+    for (std::size_t begin = 0; begin < frames.size();) {
+        std::size_t end = begin + 1;
+        while (end < frames.size() && frames[end]->where == frames[end - 1]->where + 1)
+            ++end;
+        write_run(frames.subspan(begin, end - begin));
+        begin = end;
+    }
+}
+
 void BlockCache::write_run(std::span<Frame* const> run) {
     std::vector<std::span<const std::byte>> pieces;
     pieces.reserve(run.size());
@@ -216,7 +229,6 @@ std::vector<BlockCache::Frame*> BlockCache::pin_dirty() {
             frame->pins.fetch_add(1, std::memory_order_relaxed);
             dirty.push_back(frame.get());
         }
-    std::ranges::sort(dirty, {}, [](const Frame* frame) { return frame->where; });
     return dirty;
 }
 
@@ -229,15 +241,8 @@ void BlockCache::write_back() {
                 frame->pins.fetch_sub(1, std::memory_order_release);
         }
     };
-    const Unpin dirty{pin_dirty()};
-    const std::span all(dirty.frames);
-    for (std::size_t begin = 0; begin < all.size();) {
-        std::size_t end = begin + 1;
-        while (end < all.size() && all[end]->where == all[end - 1]->where + 1)
-            ++end;
-        write_run(all.subspan(begin, end - begin));
-        begin = end;
-    }
+    Unpin dirty{pin_dirty()};
+    write_sorted(dirty.frames);
     const MutexLock lock(mutex_);
     for (Frame* frame : dirty.frames)
         frame->dirty = false;

@@ -115,6 +115,7 @@ private:
     [[nodiscard]] Frame* find_victim() TS_REQUIRES(mutex_);
     void load(Frame& frame);
     [[nodiscard]] std::vector<Frame*> pin_dirty();
+    void write_sorted(std::span<Frame*> frames);
     void write_run(std::span<Frame* const> run);
 
     BlockDevice& device_;

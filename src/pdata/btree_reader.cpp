@@ -80,7 +80,7 @@ bool BtreeReader::visit_from(MetaBlock where,
 }
 
 void BtreeReader::for_each(MetaBlock root, std::uint64_t from, const Visit& visit) const {
-    visit_from(root, from, visit, 0);
+    static_cast<void>(visit_from(root, from, visit, 0));
 }
 
 std::optional<Entry> BtreeReader::find_next(MetaBlock root, std::uint64_t key) const {

@@ -50,7 +50,8 @@ public:
     [[nodiscard]] BlockCache& cache() const noexcept { return cache_; }
 
 private:
-    bool visit_from(MetaBlock where, std::uint64_t from, const Visit& visit, int depth) const;
+    [[nodiscard]] bool
+    visit_from(MetaBlock where, std::uint64_t from, const Visit& visit, int depth) const;
 
     BlockCache& cache_;
     std::uint32_t value_size_;

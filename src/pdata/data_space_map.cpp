@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -93,7 +94,8 @@ WriteRef DataSpaceMap::write_page(std::uint64_t page) {
     WriteRef block = transaction_.shadow(pages_[page].entry.bitmap, BlockKind::bitmap).block;
     verify(page, block.bytes());
     pages_[page].entry.bitmap = block.where();
-    pages_[page].entry_changed = true;
+    if (!std::exchange(pages_[page].entry_changed, true))
+        changed_pages_.push_back(page);
     return block;
 }
 
@@ -246,19 +248,20 @@ void DataSpaceMap::extend(std::uint64_t nr_chunks) {
     nr_chunks_ = nr_chunks;
     while (pages_.size() < bitmaps_for(nr_chunks)) {
         const WriteRef bitmap = transaction_.new_block(BlockKind::bitmap);
+        changed_pages_.push_back(pages_.size());
         pages_.push_back({{bitmap.where(), kEntriesPerBitmap, 0}, true, true});
     }
 }
 
 SpaceMapRoot DataSpaceMap::save() {
-    for (std::uint64_t page = 0; page < pages_.size(); ++page) {
-        if (!pages_[page].entry_changed)
-            continue;
+    std::ranges::sort(changed_pages_);
+    for (const std::uint64_t page : changed_pages_) {
         std::array<std::byte, IndexEntry::kSize> value{};
         pages_[page].entry.pack(value);
         index_root_ = index_tree_.insert(index_root_, page, value).root;
         pages_[page].entry_changed = false;
     }
+    changed_pages_.clear();
     return {nr_chunks_, nr_allocated_, index_root_, overflow_root_};
 }
 
@@ -266,17 +269,16 @@ std::vector<ChunkRun> DataSpaceMap::committed() {
     std::vector<ChunkRun> runs;
     for (auto it = marks_.begin(); it != marks_.end();) {
         Marks& marks = it->second;
-        for (std::uint32_t e = 0; e < kEntriesPerBitmap; ++e) {
-            if (!marks.freed[e])
-                continue;
+        for (auto e = marks.freed._Find_first(); e < marks.freed.size();
+             e = marks.freed._Find_next(e)) {
             const DataChunk chunk(it->first * kEntriesPerBitmap + e);
             if (!runs.empty() && runs.back().begin + runs.back().length == chunk)
                 ++runs.back().length;
             else
                 runs.push_back({chunk, 1});
         }
-        marks.freed.assign(kEntriesPerBitmap, false);
-        marks.lost_mapping.assign(kEntriesPerBitmap, false);
+        marks.freed.reset();
+        marks.lost_mapping.reset();
         it = marks.nr_held_back == 0 ? marks_.erase(it) : std::next(it);
     }
     return runs;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -79,10 +80,10 @@ private:
     };
     /// What a transaction knows about the chunks of one bitmap, one bit each.
     struct Marks {
-        std::vector<bool> held_back = std::vector<bool>(kEntriesPerBitmap); ///< count 0, not free
-        std::vector<bool> freed =
-            std::vector<bool>(kEntriesPerBitmap); ///< ... since this transaction
-        std::vector<bool> lost_mapping = std::vector<bool>(kEntriesPerBitmap);
+        using Bits = std::bitset<kEntriesPerBitmap>;
+        Bits held_back; ///< count 0, not free
+        Bits freed;     ///< ... since this transaction
+        Bits lost_mapping;
         std::uint32_t nr_held_back = 0;
     };
 
@@ -104,6 +105,7 @@ private:
     MetaBlock index_root_;
     MetaBlock overflow_root_;
     std::vector<Page> pages_;
+    std::vector<std::uint64_t> changed_pages_;       ///< whose index entry save() has to write
     std::unordered_map<std::uint64_t, Marks> marks_; ///< page -> marks, only where there are any
     std::uint64_t nr_chunks_ = 0;
     std::uint64_t nr_allocated_ = 0;

@@ -41,9 +41,9 @@ MetadataSpaceMap::MetadataSpaceMap(BlockCache& cache, const SpaceMapRoot& root)
                                           cache.nr_blocks()));
     extend(root.nr_blocks);
     const ReadRef index = cache.read(index_block_, BlockKind::index);
-    for (std::uint64_t page = 0; page < bitmaps_.size(); ++page) {
-        bitmaps_[page] = IndexEntry::unpack(index.bytes().subspan(index_offset(page))).bitmap;
-        const ReadRef bitmap = cache.read(bitmaps_[page], BlockKind::bitmap);
+    for (std::uint64_t page = 0; page < pages_.size(); ++page) {
+        pages_[page] = IndexEntry::unpack(index.bytes().subspan(index_offset(page)));
+        const ReadRef bitmap = cache.read(pages_[page].bitmap, BlockKind::bitmap);
         const std::uint64_t first = page * kEntriesPerBitmap;
         const auto here = std::min<std::uint64_t>(kEntriesPerBitmap, nr_blocks() - first);
         for (std::uint32_t i = 0; i < here; ++i) {
@@ -143,7 +143,7 @@ void MetadataSpaceMap::extend(std::uint64_t nr) {
     counts_.resize(nr);
     held_back_.resize(nr);
     new_.resize(nr);
-    bitmaps_.resize(bitmaps_for(nr), kNoBlock);
+    pages_.resize(bitmaps_for(nr), {kNoBlock, kEntriesPerBitmap, 0});
 }
 
 std::uint64_t MetadataSpaceMap::pin_view() {
@@ -179,8 +179,8 @@ void MetadataSpaceMap::committed() {
 }
 
 void MetadataSpaceMap::move_page(std::uint64_t page) {
-    const MetaBlock old = bitmaps_[page];
-    bitmaps_[page] = allocate();
+    const MetaBlock old = pages_[page].bitmap;
+    pages_[page].bitmap = allocate();
     page_moved_[page] = true;
     if (old != kNoBlock)
         dec(old);
@@ -204,15 +204,15 @@ void MetadataSpaceMap::save_overflow(Transaction& transaction,
 
 SpaceMapRoot MetadataSpaceMap::save(Transaction& transaction) {
     TS_ASSERT(&transaction.space_map() == this);
-    page_moved_.assign(bitmaps_.size(), false);
+    page_moved_.assign(pages_.size(), false);
     const MetaBlock old_index = index_block_;
     index_block_ = allocate();
     if (on_disk_)
         dec(old_index);
     else
         overflow_root_ = Btree(transaction, kOverflowValueSize).create_empty();
-    for (std::uint64_t page = 0; page < bitmaps_.size(); ++page)
-        if (bitmaps_[page] == kNoBlock)
+    for (std::uint64_t page = 0; page < pages_.size(); ++page)
+        if (pages_[page].bitmap == kNoBlock)
             move_page(page);
 
     // Writing the counts down changes counts: bitmaps and overflow nodes move. Each moves at most
@@ -233,24 +233,25 @@ SpaceMapRoot MetadataSpaceMap::save(Transaction& transaction) {
     return {nr_blocks(), nr_allocated_, index_block_, overflow_root_};
 }
 
+void MetadataSpaceMap::write_page(BlockCache& cache, std::uint64_t page) {
+    const std::uint64_t first = page * kEntriesPerBitmap;
+    const auto here =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(kEntriesPerBitmap, nr_blocks() - first));
+    const std::span counts = std::span(counts_).subspan(first, here);
+    const WriteRef bitmap = cache.create(pages_[page].bitmap, BlockKind::bitmap);
+    for (std::uint32_t i = 0; i < here; ++i)
+        if (counts[i] != 0)
+            bitmap_set(bitmap.bytes(), i, std::min(counts[i], kOverflow));
+    pages_[page].nr_free = kEntriesPerBitmap - bitmap_count_used(bitmap.bytes(), here);
+    pages_[page].none_free_before = bitmap_find_zero(bitmap.bytes(), 0, here).value_or(here);
+}
+
 void MetadataSpaceMap::write_pages(BlockCache& cache) {
     const WriteRef index = cache.create(index_block_, BlockKind::index);
-    for (std::uint64_t page = 0; page < bitmaps_.size(); ++page) {
-        const std::uint64_t first = page * kEntriesPerBitmap;
-        const auto here = static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(kEntriesPerBitmap, nr_blocks() - first));
-        const std::span counts = std::span(counts_).subspan(first, here);
-        const auto used = here - std::ranges::count(counts, 0U);
-        const auto free_at = std::ranges::find(counts, 0U) - counts.begin();
-        IndexEntry{bitmaps_[page],
-                   kEntriesPerBitmap - static_cast<std::uint32_t>(used),
-                   static_cast<std::uint32_t>(free_at)}
-            .pack(index.bytes().subspan(index_offset(page), IndexEntry::kSize));
-        if (!page_moved_[page])
-            continue;
-        const WriteRef bitmap = cache.create(bitmaps_[page], BlockKind::bitmap);
-        for (std::uint32_t i = 0; i < here; ++i)
-            bitmap_set(bitmap.bytes(), i, std::min(counts[i], kOverflow));
+    for (std::uint64_t page = 0; page < pages_.size(); ++page) {
+        if (page_moved_[page])
+            write_page(cache, page);
+        pages_[page].pack(index.bytes().subspan(index_offset(page), IndexEntry::kSize));
     }
 }
 

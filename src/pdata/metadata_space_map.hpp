@@ -74,6 +74,7 @@ private:
     void check_number(MetaBlock block) const;
     void note_change(MetaBlock block);
     void move_page(std::uint64_t page);
+    void write_page(BlockCache& cache, std::uint64_t page);
     void write_pages(BlockCache& cache);
     void save_overflow(Transaction& transaction, MetaBlock block, std::uint32_t old_count);
     void release_deferred();
@@ -84,7 +85,7 @@ private:
     std::vector<MetaBlock> new_list_;
     std::vector<MetaBlock> freed_; ///< held back by the last commit, or an older view
     std::unordered_map<MetaBlock, std::uint32_t> changed_; ///< block -> count on disk
-    std::vector<MetaBlock> bitmaps_;                       ///< page -> its block on disk
+    std::vector<IndexEntry> pages_; ///< as the index block has them; bitmap 0: not on disk yet
     std::vector<bool> page_moved_;
     MetaBlock index_block_;
     MetaBlock overflow_root_;

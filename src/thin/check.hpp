@@ -40,7 +40,7 @@ struct CheckOptions {
     /// Only superblock, device trees and space map structure; no mappings, no counts.
     bool skip_mappings = false;
     /// Bytes of the data device, to find mappings behind its end; nothing when it is not at hand.
-    std::optional<std::uint64_t> data_bytes;
+    std::optional<std::uint64_t> data_bytes = std::nullopt;
 };
 
 struct CheckResult {

@@ -22,7 +22,7 @@ set(may_tool_thinsnap-bench app engine pool io base)
 # fmt is vocabulary, like the standard library, and not listed.
 set(third_party nlohmann isal toml boost doctest libdevmapper ext2fs archive fuse grpc)
 set(header_nlohmann "nlohmann/")
-set(users_nlohmann src/base)
+set(users_nlohmann src/base tools)
 set(header_isal "(isa-l/|isa-l\\.h)")
 set(users_isal src/base)
 set(header_toml "toml\\+\\+/")

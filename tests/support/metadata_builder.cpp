@@ -43,6 +43,17 @@ std::uint64_t nr_used(const std::map<std::uint64_t, std::uint32_t>& counts) {
 
 } // namespace
 
+MetadataImage MetadataImage::copy() {
+    MetadataImage other(0);
+    std::vector<std::byte> content(device().size());
+    device().read(0, content);
+    other.device_ = std::make_unique<io::MemoryDevice>(std::move(content));
+    other.data_bitmaps = data_bitmaps;
+    other.metadata_bitmaps = metadata_bitmaps;
+    other.device_roots = device_roots;
+    return other;
+}
+
 void MetadataImage::edit_raw(MetaBlock where, const Edit& change) {
     Block block;
     device().read(offset_of(where), block);

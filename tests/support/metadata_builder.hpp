@@ -27,6 +27,7 @@ public:
         : device_(std::make_unique<io::MemoryDevice>(pdata::kBlockSize * nr_blocks)) {}
 
     [[nodiscard]] io::MemoryDevice& device() { return *device_; }
+    [[nodiscard]] MetadataImage copy();
 
     using Edit = std::function<void(pdata::BlockBytes)>;
 

@@ -1,17 +1,97 @@
-#include <cstdio>
-#include <span>
-#include <string_view>
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <string>
+#include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+#include <unistd.h>
 
-#include <thinsnap/version.hpp>
+#include <thinsnap/error.hpp>
+
+#include "app/interrupt.hpp"
+
+#include "command_line.hpp"
+#include "exit_code.hpp"
+#include "output.hpp"
+
+namespace thinsnap::tools {
+
+namespace {
+
+/// One line on standard error, or one line of JSON; never more, whatever the text.
+int report(bool json, int status, std::string_view kind, std::string message) {
+    std::ranges::replace(message, '\n', ' ');
+    std::string line = fmt::format("thinsnap: {}\n", message);
+    if (json) {
+        const nlohmann::ordered_json value{
+            {"error", {{"kind", kind}, {"message", message}, {"exit_status", status}}}};
+        line = value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    }
+    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, line.data(), line.size());
+    return status;
+}
+
+int run(const std::vector<std::string>& arguments) {
+    Output out;
+    const Request request = parse_command_line(arguments);
+    int status = kExitOk;
+    if (request.command == nullptr || !request.text.empty()) {
+        out.text(request.text);
+    } else {
+        const Context context{.pool = request.pool,
+                              .pool_named = request.pool_named,
+                              .lock_timeout = request.lock_timeout,
+                              .json = request.json,
+                              .out = out};
+        status = request.command->run(context, Arguments(request.options, request.words));
+    }
+    out.flush();
+    return status;
+}
+
+/// A standard descriptor that is closed would be taken by the first file that is opened, and what
+/// is printed would end up in the pool. Opened the wrong way round, using it stays an error.
+void reserve_standard_descriptors() {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+        if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) [[maybe_unused]]
+            const int opened = ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/// The exit for every exception.
+int run_and_report(const std::vector<std::string>& arguments) noexcept {
+    const bool json = wants_json(arguments);
+    try {
+        const app::InterruptHandler handler;
+        return run(arguments);
+    } catch (const Error& error) {
+        return report(json, exit_code(error.kind()), to_string(error.kind()), error.what());
+    } catch (const app::Interrupted& signal) {
+        return report(json, kExitSignalBase + signal.signal(), "interrupted", signal.what());
+    } catch (const BrokenPipe&) {
+        return kExitSignalBase + SIGPIPE;
+    } catch (const std::bad_alloc&) {
+        return report(json, kExitInternal, "internal", "out of memory");
+    } catch (const std::exception& error) {
+        return report(json,
+                      kExitInternal,
+                      "internal",
+                      fmt::format("this is a bug in thinsnap: {}", error.what()));
+    } catch (...) {
+        return report(json, kExitInternal, "internal", "this is a bug in thinsnap");
+    }
+}
+
+} // namespace
+
+} // namespace thinsnap::tools
 
 int main(int argc, char** argv) {
-    const std::span arguments{argv, static_cast<std::size_t>(argc)};
-    if (arguments.size() == 2 && std::string_view{arguments[1]} == "--version") {
-        fmt::print("thinsnap {}\n", thinsnap::version());
-        return 0;
-    }
-    fmt::print(stderr, "usage: thinsnap --version\n");
-    return 2;
+    thinsnap::tools::reserve_standard_descriptors();
+    ::signal(SIGPIPE, SIG_IGN); // write() tells, in the one place that knows what to do about it
+    const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    return thinsnap::tools::run_and_report(arguments);
 }

@@ -29,9 +29,10 @@ enum class Use : std::uint8_t {
 /// A block that was met, and for a node what its parents need to know of the tree below it.
 struct Met {
     Use use = Use::superblock;
-    bool usable = false;     ///< its content can be believed
-    bool damaged = false;    ///< it, or something below it, is not as it should be
-    std::uint8_t height = 0; ///< 1 for a leaf
+    bool usable = false;  ///< its content can be believed
+    bool damaged = false; ///< it, or something below it, is not as it should be
+    bool is_leaf = false;
+    std::uint8_t height = 0; ///< 1 for a leaf, 0 while it is not known
     std::uint64_t first = 0; ///< no key below it is smaller
     std::uint64_t last = 0;  ///< none is larger
     std::uint64_t entries = 0;

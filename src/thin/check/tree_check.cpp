@@ -93,6 +93,7 @@ void TreeCheck::visit(MetaBlock where, std::optional<pdata::ConstBlockBytes> byt
         path_.pop_back();
         return;
     }
+    met.is_leaf = true;
     met.height = 1;
     met.entries = node.size();
     met.damaged = !leaves_.take(node);
@@ -136,7 +137,8 @@ void TreeCheck::visit_children(NodeView node, Met& met) {
         }
         const Met& child = *met_.find(slot.child);
         met.damaged = met.damaged || child.damaged;
-        met.height = static_cast<std::uint8_t>(child.height + 1);
+        if (child.height != 0)
+            met.height = static_cast<std::uint8_t>(child.height + 1);
         met.last = std::max(met.last, child.last);
         met.entries += child.entries;
     }
@@ -157,13 +159,13 @@ std::optional<std::string> TreeCheck::find_slot_fault(const Slot& slot) const {
         return "cannot be used";
     if (slot.is_root)
         return std::nullopt;
-    if (met->height == 1 && met->entries == 0)
+    if (met->is_leaf && met->entries == 0)
         return "is empty and not a root";
     if (met->first < slot.begin)
         return fmt::format("begins with key {}, its parent says {}", met->first, slot.begin);
     if (slot.past && met->last >= *slot.past)
         return fmt::format("reaches to key {}, the next one begins with {}", met->last, *slot.past);
-    if (slot.height != 0 && met->height != slot.height)
+    if (slot.height != 0 && met->height != 0 && met->height != slot.height)
         return fmt::format("has {} levels, its neighbour has {}", met->height, slot.height);
     return std::nullopt;
 }
@@ -231,7 +233,7 @@ void TreeCheck::for_each_slot(const Slot& slot,
         if (!below.past)
             below.past = slot.past;
         below.height = height;
-        if (!find_slot_fault(below))
+        if (!find_slot_fault(below) && met_.find(below.child)->height != 0)
             height = met_.find(below.child)->height;
         visit(below);
     }

@@ -21,15 +21,15 @@ struct SuperblockDisk {
     Le32 csum;
     Le32 flags;
     Le64 blocknr;
-    std::array<std::byte, 16> uuid;
+    std::array<std::byte, 16> uuid{};
     Le64 magic;
     Le32 version;
     Le32 time;
     Le64 trans_id;
     Le64 held_root;
     std::array<std::byte, 128>
-        data_space_map_root; ///< the first 32 bytes count; the rest is garbage
-    std::array<std::byte, 128> metadata_space_map_root;
+        data_space_map_root{}; ///< the first 32 bytes count; the rest is garbage
+    std::array<std::byte, 128> metadata_space_map_root{};
     Le64 data_mapping_root;
     Le64 device_details_root;
     Le32 data_block_size;     ///< sectors

@@ -1,0 +1,135 @@
+#include "app/file_use.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thinsnap/error.hpp>
+
+#include "base/fd.hpp"
+
+namespace thinsnap::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxCommand = 120;
+
+std::optional<struct stat> find_stat(const std::string& path) {
+    struct stat st {};
+    if (::stat(path.c_str(), &st) != 0)
+        return std::nullopt;
+    return st;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// The text of a file of /proc or /sys, empty when it cannot be read.
+std::string text_of(const std::string& path) {
+    try {
+        return read_text_file(path);
+    } catch (const Error&) {
+        return {}; // the process is gone, or is not ours to look at
+    }
+}
+
+std::optional<pid_t> parse_pid(std::string_view text) {
+    pid_t pid = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, pid);
+    if (parsed.ec != std::errc{} || parsed.ptr != end)
+        return std::nullopt;
+    return pid;
+}
+
+enum class Use { none, open, locked };
+
+/// How a process uses the file. A descriptor's own lock is listed in its fdinfo.
+Use use_of(const fs::path& process, const struct stat& file) {
+    Use use = Use::none;
+    std::error_code error;
+    for (fs::directory_iterator it(process / "fd", error), end; !error && it != end;
+         it.increment(error)) {
+        const auto st = find_stat(it->path().string());
+        if (!st || !same_file(*st, file))
+            continue;
+        const std::string info = text_of((process / "fdinfo" / it->path().filename()).string());
+        if (info.find("\nlock:") != std::string::npos)
+            return Use::locked;
+        use = Use::open;
+    }
+    return use;
+}
+
+} // namespace
+
+std::string command_of(pid_t pid) {
+    std::string text = text_of(fmt::format("/proc/{}/cmdline", pid));
+    while (!text.empty() && text.back() == '\0')
+        text.pop_back();
+    if (text.empty())
+        text = text_of(fmt::format("/proc/{}/comm", pid));
+    std::ranges::replace(text, '\0', ' ');
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+        text.pop_back();
+    std::ranges::replace_if(
+        text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    if (text.size() > kMaxCommand)
+        text = text.substr(0, kMaxCommand) + "...";
+    return text;
+}
+
+std::vector<FileUser> find_lock_holders(const std::string& path) {
+    const auto file = find_stat(path);
+    if (!file)
+        return {};
+    std::vector<FileUser> locked;
+    std::vector<FileUser> open;
+    std::error_code error;
+    for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
+        const auto pid = parse_pid(it->path().filename().string());
+        if (!pid)
+            continue;
+        const Use use = use_of(it->path(), *file);
+        if (use == Use::locked)
+            locked.push_back({*pid, command_of(*pid)});
+        else if (use == Use::open && *pid != ::getpid())
+            open.push_back({*pid, command_of(*pid)});
+    }
+    return locked.empty() ? open : locked;
+}
+
+std::optional<std::string> find_loop_device(const std::string& path, const std::string& sys_block) {
+    const auto file = find_stat(path);
+    if (!file)
+        return std::nullopt;
+    std::error_code error;
+    for (fs::directory_iterator it(sys_block, error), end; !error && it != end;
+         it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (!name.starts_with("loop"))
+            continue;
+        std::string backing = text_of((it->path() / "loop" / "backing_file").string());
+        if (!backing.empty() && backing.back() == '\n')
+            backing.pop_back();
+        // A file that was removed under that name may still be there under another.
+        constexpr std::string_view kDeleted = " (deleted)";
+        auto used = find_stat(backing);
+        if (!used && backing.ends_with(kDeleted))
+            used = find_stat(backing.substr(0, backing.size() - kDeleted.size()));
+        if (used && same_file(*used, *file))
+            return "/dev/" + name;
+    }
+    return std::nullopt;
+}
+
+} // namespace thinsnap::app

@@ -1,0 +1,12 @@
+#include "app/interruptible_device.hpp"
+
+#include "app/interrupt.hpp"
+
+namespace thinsnap::app {
+
+void InterruptibleDevice::read(std::uint64_t offset, std::span<std::byte> into) {
+    check_interrupt();
+    device_.read(offset, into);
+}
+
+} // namespace thinsnap::app

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+
+#include "app/pool_config.hpp"
+
+namespace thinsnap::app {
+
+/// What a pool's directory holds:
+///
+///     metadata        the pool's metadata, a plain file (or a link to a block device)
+///     data            its chunks, a sparse plain file, unless the configuration names another
+///     thinsnap.toml   the configuration, see thinsnap.conf(5)
+///     lock            held while the pool is open; says who holds it
+struct PoolPaths {
+    std::filesystem::path directory; ///< absolute
+    std::filesystem::path metadata;
+    std::filesystem::path data;
+    std::filesystem::path config;
+    std::filesystem::path lock;
+};
+
+/// \param config  a relative PoolConfig::data starts at the pool's directory
+[[nodiscard]] PoolPaths paths_of(const std::filesystem::path& directory, const PoolConfig& config);
+
+} // namespace thinsnap::app

@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Common to the black-box tests of a command. A test is called with the program's path. It says
+# which rule the next checks are about, runs the program, looks at status, output and files, and
+# ends with `finish`.
+
+program=$(readlink -f "$1")
+work=$(mktemp -d)
+export THINSNAP_POOL=$work/pool
+failures=0
+rule='no rule yet'
+
+cleanup() {
+    jobs -p | xargs -r kill -KILL 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+rule() { rule=$*; }
+
+fail() {
+    echo "FAILED: $rule: $*"
+    failures=$((failures + 1))
+}
+
+skip() {
+    echo "SKIP: $*"
+    exit 77
+}
+
+need_tool() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
+need_root() { ((EUID == 0)) || skip "not root"; }
+
+finish() { exit $((failures > 0)); }
+
+# run STATUS ARGUMENT...: runs the program with our standard input and checks its exit status.
+# What it prints is in $work/out and $work/err.
+run() {
+    local wanted=$1 status=0
+    shift
+    "$program" "$@" >"$work/out" 2>"$work/err" || status=$?
+    if ((status != wanted)); then
+        fail "exit status $status, not $wanted: thinsnap $*"
+        sed 's/^/    /' "$work/err"
+    fi
+}
+
+# prints TEXT: standard output contains it. complains TEXT: standard error is one line with it.
+prints() {
+    grep -Fq -- "$1" "$work/out" || fail "'$1' is not printed"
+}
+
+complains() {
+    grep -Fq -- "$1" "$work/err" || fail "the error is '$(<"$work/err")' and not '$1'"
+    (($(wc -l <"$work/err") == 1)) || fail "the error is not one line: $(<"$work/err")"
+    grep -q '^thinsnap: ' "$work/err" || fail "the error does not begin with the program's name"
+}
+
+silent() {
+    [[ ! -s $work/out && ! -s $work/err ]] || fail "printed: $(cat "$work/out" "$work/err")"
+}
+
+# json FILTER: standard output is one JSON object for which FILTER is true.
+json() {
+    jq -es "length == 1 and (.[0] | ($1))" "$work/out" >/dev/null 2>&1 ||
+        fail "not true: $1; output: $(head -c 2000 "$work/out")"
+}
+
+check() { "$@" || fail "not true: $*"; }
+
+same_files() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
+
+# A file of SIZE bytes that do not repeat, the same each time for the same SEED.
+pattern() {
+    local size=$1 seed=${2:-1}
+    head -c "$size" < <(openssl enc -aes-128-ctr -K "$(printf '%032x' "$seed")" \
+        -iv "$(printf '%032x' 0)" -in /dev/zero 2>/dev/null)
+}
+
+# Waits until the command succeeds, at most 10 s.
+eventually() {
+    local deadline=$((SECONDS + 10))
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || { fail "has not happened within 10 s: $*"; return; }
+        sleep 0.05
+    done
+}
+
+# The pool has a lock holder at this moment.
+is_locked() { ! "$program" --lock-timeout 0 pool set-transaction-id 0 0; }

@@ -1,0 +1,9 @@
+# shellcheck shell=bash
+# A pool whose metadata device we grew is used to its last block on the other side, and back.
+
+# shellcheck source=tests/system/lib/case.sh
+. "$SYSTEM_LIB/case.sh"
+# shellcheck source=tests/system/lib/growth.sh
+. "$SYSTEM_LIB/growth.sh"
+
+grow_metadata ours kernel

@@ -1,0 +1,106 @@
+#include "app/interrupt.hpp"
+
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "app/interruptible_device.hpp"
+#include "base/fd.hpp"
+#include "io/memory_device.hpp"
+
+namespace thinsnap::test {
+
+namespace {
+
+struct Pipe {
+    Fd out;
+    Fd in;
+};
+
+Pipe make_pipe() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    return {Fd(ends[0]), Fd(ends[1])};
+}
+
+int signal_of(const auto& call) {
+    try {
+        call();
+    } catch (const app::Interrupted& interrupted) {
+        return interrupted.signal();
+    }
+    return 0;
+}
+
+auto handler_of(int signal) {
+    struct sigaction now {};
+    REQUIRE(::sigaction(signal, nullptr, &now) == 0);
+    return now.sa_handler;
+}
+
+} // namespace
+
+TEST_SUITE("app.interrupt") {
+    TEST_CASE("a signal is noticed whether it comes before a wait or during it") {
+        const Pipe pipe = make_pipe();
+        SUBCASE("before") {
+            const app::InterruptHandler handler;
+            CHECK_NOTHROW(app::check_interrupt());
+            REQUIRE(::raise(SIGINT) == 0);
+            CHECK(signal_of([&] { app::wait_readable(pipe.out.get()); }) == SIGINT);
+            CHECK(signal_of([] { app::check_interrupt(); }) == SIGINT);
+            CHECK(signal_of([] { app::interruptible_sleep(std::chrono::hours(1)); }) == SIGINT);
+        }
+        SUBCASE("during") {
+            const app::InterruptHandler handler;
+            std::jthread later([] {
+                std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                ::kill(::getpid(), SIGTERM);
+            });
+            CHECK(signal_of([&] { app::wait_readable(pipe.out.get()); }) == SIGTERM);
+        }
+    }
+
+    TEST_CASE("a second signal kills and the old action comes back in the end") {
+        const auto before = handler_of(SIGTERM);
+        {
+            const app::InterruptHandler handler;
+            REQUIRE(::raise(SIGINT) == 0);
+            const bool kills = handler_of(SIGINT) == SIG_DFL;
+            CHECK(kills);
+            const bool installed = handler_of(SIGTERM) != before;
+            CHECK(installed);
+        }
+        const bool restored = handler_of(SIGTERM) == before;
+        CHECK(restored);
+        CHECK_NOTHROW(app::check_interrupt());
+    }
+
+    TEST_CASE("input and output that are ready are not waited for") {
+        const app::InterruptHandler handler;
+        const Pipe pipe = make_pipe();
+        app::wait_writable(pipe.in.get());
+        REQUIRE(::write(pipe.in.get(), "x", 1) == 1);
+        app::wait_readable(pipe.out.get());
+        CHECK(true);
+    }
+
+    TEST_CASE("a signal ends work that reads a device") {
+        const app::InterruptHandler handler;
+        io::MemoryDevice memory(4096);
+        app::InterruptibleDevice device(memory);
+        std::array<std::byte, 16> into{};
+        device.read(0, into);
+        REQUIRE(::raise(SIGINT) == 0);
+        CHECK(signal_of([&] { device.read(0, into); }) == SIGINT);
+        CHECK_NOTHROW(
+            device.write(0, into)); // what writes is left at places that are safe to leave
+    }
+}
+
+} // namespace thinsnap::test

@@ -1,0 +1,138 @@
+#include "output.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thinsnap/error.hpp>
+
+#include "app/interrupt.hpp"
+
+namespace thinsnap::tools {
+
+namespace {
+
+constexpr std::size_t kBufferSize = 256U << 10U;
+constexpr int kJsonIndent = 2;
+
+std::string render(const nlohmann::ordered_json& value, int indent) {
+    return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+} // namespace
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+void write_fully(int fd, std::span<const std::byte> bytes, std::string_view name) {
+    while (!bytes.empty()) {
+        app::wait_writable(fd);
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0 && errno == EPIPE)
+            throw BrokenPipe();
+        if (n < 0)
+            throw SystemError(errno, fmt::format("writing {}", name));
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+    }
+}
+
+void read_fully(std::span<std::byte> into, std::size_t& done) {
+    done = 0;
+    while (done < into.size()) {
+        app::wait_readable(STDIN_FILENO);
+        const ssize_t n = ::read(STDIN_FILENO, into.data() + done, into.size() - done);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0)
+            throw SystemError(errno, "reading standard input");
+        if (n == 0)
+            return;
+        done += static_cast<std::size_t>(n);
+    }
+}
+
+void Output::text(std::string_view text) {
+    pending_ += text;
+    if (pending_.size() >= kBufferSize)
+        flush();
+}
+
+void Output::json(const nlohmann::ordered_json& value) {
+    text(render(value, kJsonIndent) + "\n");
+}
+
+void Output::flush() {
+    const std::string out = std::exchange(pending_, {});
+    write_fully(STDOUT_FILENO, bytes_of(out), "standard output");
+}
+
+JsonStream::JsonStream(Output& out, const nlohmann::ordered_json& head, std::string_view array)
+    : out_(out) {
+    std::string text = "{\n";
+    for (const auto& [key, value] : head.items())
+        text += fmt::format("  {}: {},\n", render(key, -1), render(value, -1));
+    out_.text(fmt::format("{}  \"{}\": [", text, array));
+}
+
+void JsonStream::add(const nlohmann::ordered_json& element) {
+    out_.text(fmt::format("{}\n    {}", first_ ? "" : ",", render(element, -1)));
+    first_ = false;
+}
+
+void JsonStream::finish(const nlohmann::ordered_json& tail) {
+    std::string text = first_ ? "]" : "\n  ]";
+    for (const auto& [key, value] : tail.items())
+        text += fmt::format(",\n  {}: {}", render(key, -1), render(value, -1));
+    out_.text(text + "\n}\n");
+}
+
+OutputFile::OutputFile(std::string path)
+    : path_(std::move(path)) {
+    struct stat st {};
+    if (path_ == "-") {
+        path_ = "standard output";
+        fd_ = Fd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+        if (!fd_.is_open())
+            throw SystemError(errno, "writing standard output");
+    } else if (::stat(path_.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) {
+        fd_ = open_file(path_, O_WRONLY);
+    } else {
+        const std::string beside = fmt::format("{}.new{}", path_, ::getpid());
+        fd_ = open_file(beside, O_WRONLY | O_CREAT | O_EXCL);
+        beside_ = beside;
+    }
+}
+
+OutputFile::~OutputFile() {
+    if (!beside_.empty())
+        ::unlink(beside_.c_str());
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+    pending_.insert(pending_.end(), bytes.begin(), bytes.end());
+    if (pending_.size() >= kBufferSize)
+        write_fully(fd_.get(), std::exchange(pending_, {}), path_);
+}
+
+void OutputFile::commit() {
+    write_fully(fd_.get(), std::exchange(pending_, {}), path_);
+    if (beside_.empty())
+        return;
+    if (::fsync(fd_.get()) != 0)
+        throw SystemError(errno, fmt::format("syncing {}", path_));
+    if (::rename(beside_.c_str(), path_.c_str()) != 0)
+        throw SystemError(errno, fmt::format("renaming {} to {}", beside_, path_));
+    beside_.clear();
+    const auto slash = path_.rfind('/');
+    sync_directory(slash == std::string::npos ? "." : path_.substr(0, slash + 1));
+}
+
+} // namespace thinsnap::tools
