@@ -11,4 +11,10 @@ namespace thinsnap {
 /// Source: Linux drivers/md/persistent-data/dm-block-manager.c.
 [[nodiscard]] std::uint32_t crc32c_raw(std::span<const std::byte> bytes) noexcept;
 
+/// Of bytes that come piece by piece: `before` is the result for what stands before `bytes`,
+/// kCrc32cStart for nothing.
+[[nodiscard]] std::uint32_t crc32c_raw(std::span<const std::byte> bytes,
+                                       std::uint32_t before) noexcept;
+inline constexpr std::uint32_t kCrc32cStart = 0xFFFFFFFF;
+
 } // namespace thinsnap

@@ -204,7 +204,8 @@ std::unique_ptr<BlockDevice> EmbeddedPool::open_device(DeviceId id, const OpenDe
         store_.ask(
             [&](const thin::PoolMetadata& metadata) { time = metadata.snapshotted_time(id); });
         auto state = std::make_shared<DeviceState>(id, store_.mappings().new_instance(), time);
-        // An earlier handle may have changed mappings that are not committed: the first flush commits.
+        // An earlier handle may have changed mappings that are not committed: the first flush
+        // commits.
         state->changed_in = store_.transaction();
         found = devices_.emplace(id, std::move(state)).first;
     }

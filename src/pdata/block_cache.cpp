@@ -234,14 +234,19 @@ std::vector<BlockCache::Frame*> BlockCache::pin_dirty() {
 
 void BlockCache::write_back() {
     // Pinned, so that nobody evicts them; the lock is not held while the device works.
-    struct Unpin {
-        std::vector<Frame*> frames;
+    class Unpin {
+    public:
+        explicit Unpin(std::vector<Frame*> pinned)
+            : frames(std::move(pinned)) {}
+        Unpin(const Unpin&) = delete;
+        Unpin& operator=(const Unpin&) = delete;
         ~Unpin() {
             for (Frame* frame : frames)
                 frame->pins.fetch_sub(1, std::memory_order_release);
         }
+        std::vector<Frame*> frames;
     };
-    Unpin dirty{pin_dirty()};
+    Unpin dirty(pin_dirty());
     write_sorted(dirty.frames);
     const MutexLock lock(mutex_);
     for (Frame* frame : dirty.frames)

@@ -55,9 +55,9 @@ public:
     }
     [[nodiscard]] MetaBlock child(std::uint32_t i) const { return MetaBlock(value64(i)); }
 
-    /// Index of the last key <= `key`; nothing when all are larger (or there are none).
+    /// Index of the last key <= `wanted`; nothing when all are larger (or there are none).
     /// Cost: one probe where keys are consecutive, log2(size) otherwise.
-    [[nodiscard]] std::optional<std::uint32_t> floor_index(std::uint64_t key) const;
+    [[nodiscard]] std::optional<std::uint32_t> floor_index(std::uint64_t wanted) const;
 
 private:
     ConstBlockBytes block_;

@@ -11,7 +11,8 @@
 
 /// \file
 /// A copy of a pool's metadata to keep elsewhere: every metadata block that is in use, with sharing
-/// kept as it is (an XML dump loses it). The format is described in thinsnap-format(5).
+/// kept as it is (an XML dump loses it). The format is described in thinsnap-format(5) and
+/// thin/format/backup_disk.hpp.
 
 namespace thinsnap::thin {
 
@@ -34,11 +35,19 @@ struct BackupInfo {
     std::uint64_t nr_blocks = 0; ///< blocks in the backup
 };
 
-/// Reads a backup twice: first all of it is verified (structure, every checksum, a sha256 or crc
-/// over all), then it is written to `device`, block 0 last and after a flush. A backup that is cut
-/// or changed anywhere leaves the device untouched. \param backup  the whole backup \throws
-/// Error(corrupt)           what is wrong with the backup, with the offset \throws
-/// Error(invalid_argument)  the device is too small, numbers in the text
+/// Reads a backup twice: first all of it is verified (structure, numbers, the checksum over all),
+/// then it is written to `device`. A backup that is cut or changed anywhere leaves the device
+/// untouched. Blocks that are not in the backup keep what they hold: they are free.
+///
+/// While it writes, block 0 is neither the old superblock nor the new one: what a crash leaves is
+/// refused by everybody, and a second restore mends it. The new block 0 is written last, after a
+/// flush.
+/// \param backup  the whole backup, nothing behind it
+/// \param device  at least BackupInfo::nr_metadata_blocks long
+/// \throws Error(corrupt)           what is wrong with the backup, with the offset
+/// \throws Error(unsupported)       made by a later version
+/// \throws Error(invalid_argument)  the device is too small, numbers in the text
+/// Durability: all of it when it returns.
 BackupInfo restore_backup(BlockDevice& backup, BlockDevice& device);
 
 /// Verifies a backup without writing anything.

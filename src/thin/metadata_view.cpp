@@ -105,7 +105,7 @@ MetadataView::MetadataView(pdata::BlockCache& cache,
                            Superblock superblock,
                            std::function<void()> release)
     : cache_(cache)
-    , superblock_(std::move(superblock))
+    , superblock_(superblock)
     , release_(std::move(release)) {}
 
 MetadataView::~MetadataView() {

@@ -20,6 +20,8 @@ public:
     /// \param cache    must outlive the view
     /// \param release  called once at the end, for what keeps the blocks alive
     MetadataView(pdata::BlockCache& cache, Superblock superblock, std::function<void()> release);
+    MetadataView(const MetadataView&) = delete;
+    MetadataView& operator=(const MetadataView&) = delete;
     ~MetadataView() override;
 
     [[nodiscard]] TransactionId transaction_id() override { return superblock_.transaction_id; }

@@ -61,8 +61,8 @@ public:
             std::min(metadata_.nr_blocks, pdata::kMaxMetadataBlocks),
             "metadata block",
             [&](std::uint64_t page) {
-                constexpr auto kSize = pdata::IndexEntry::kSize;
-                return bitmap(metadata_index_.bytes().subspan(kSize * (page + 1), kSize));
+                constexpr auto size = pdata::IndexEntry::kSize;
+                return bitmap(metadata_index_.bytes().subspan(size * (page + 1), size));
             });
     }
 

@@ -58,19 +58,20 @@ std::vector<Figure> lookups(const fs::path& directory, const Scale& scale) {
     file.resize(256U << 20U);
     file.write_zeros(0, file.size());
     thin::format_pool(file, {.nr_data_chunks = scale.mappings + 100, .uuid = {}});
-    constexpr std::size_t kCacheBlocks = 16384; // 64 MiB, the default
+    constexpr std::size_t cache_blocks = 16384; // 64 MiB, the default
     {
-        thin::PoolMetadata metadata(file, kCacheBlocks);
+        thin::PoolMetadata metadata(file, cache_blocks);
         map_all(metadata, scale.mappings);
     }
 
     std::vector<double> opening;
+    opening.reserve(static_cast<std::size_t>(scale.rounds));
     for (int round = 0; round < scale.rounds; ++round)
-        opening.push_back(1e3 * seconds([&] { thin::PoolMetadata metadata(file, kCacheBlocks); }));
+        opening.push_back(1e3 * seconds([&] { thin::PoolMetadata metadata(file, cache_blocks); }));
 
     std::vector<double> tree;
     std::vector<double> cache;
-    thin::PoolMetadata metadata(file, kCacheBlocks);
+    thin::PoolMetadata metadata(file, cache_blocks);
     engine::MappingCache mappings(scale.mappings * 64);
     const std::uint64_t instance = mappings.new_instance();
     const auto from_tree = [&](VirtualChunk c) { return metadata.lookup(DeviceId(1), c); };

@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <string>
@@ -84,9 +83,7 @@ int main(int argc, char** argv) {
         "only one of: random sequential sharing snapshots lookups")(
         "directory",
         po::value<std::string>(),
-        "where to measure, on a disk; default: a directory of its own under TMPDIR or /var/tmp");
-    const std::filesystem::path made = std::filesystem::path(
-        std::getenv("TMPDIR") != nullptr ? std::getenv("TMPDIR") : "/var/tmp");
+        "where to measure, on a disk; default: a directory of its own under TMPDIR or /tmp");
     try {
         po::variables_map given;
         po::store(po::parse_command_line(argc, argv, options), given);
@@ -97,7 +94,7 @@ int main(int argc, char** argv) {
         const std::filesystem::path base =
             given.contains("directory")
                 ? std::filesystem::path(given["directory"].as<std::string>())
-                : made;
+                : std::filesystem::temp_directory_path();
         const auto directory = base / fmt::format("thinsnap-bench.{}", ::getpid());
         const bool quick = given.contains("quick");
         const std::string only = given.contains("case") ? given["case"].as<std::string>() : "";
