@@ -121,6 +121,28 @@ TEST_SUITE("engine.backing_store") {
         CHECK(failure_of([&] { store.ensure({DataChunk(100), 2}); }) == Errc::no_space);
     }
 
+    TEST_CASE("a device that grows within a window takes space for what is new") {
+        SparseDevice inner(8 * kChunk);
+        HostDisk disk(100 * kChunk);
+        HostFile file(disk, inner);
+        BackingStore store(file, kChunk);
+        store.ensure({DataChunk(0), 1});
+        inner.resize(64 * kChunk);
+        store.ensure({DataChunk(10), 1});
+        CHECK(file.allocated_bytes() >= 9 * kChunk);
+    }
+
+    TEST_CASE("the last space of a disk goes to the chunk that needs it") {
+        SparseDevice inner(256 * kChunk);
+        HostDisk disk(2 * kChunk);
+        HostFile file(disk, inner);
+        BackingStore store(file, kChunk);
+        CHECK_NOTHROW(store.ensure({DataChunk(20), 1})); // its window starts at chunk 0
+        CHECK_NOTHROW(store.write(DataChunk(20), 0, pattern(1, 0, kChunk)));
+        CHECK_NOTHROW(store.ensure({DataChunk(21), 1}));
+        CHECK(failure_of([&] { store.ensure({DataChunk(22), 1}); }) == Errc::no_space);
+    }
+
     TEST_CASE("a device that cannot take space back keeps it") {
         StoreRig rig;
         rig.device.fail({.operation = DeviceOperation::discard});
