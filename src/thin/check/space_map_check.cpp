@@ -257,8 +257,9 @@ void SpaceMapCheck::tell_stale_overflow() {
 }
 
 void SpaceMapCheck::tell_allocated() {
+    // More than there are makes the number of free ones wrap around, in the kernel too.
     if (map_.root.nr_allocated != nr_used_)
-        add(Severity::warning,
+        add(map_.root.nr_allocated > map_.root.nr_blocks ? Severity::damage : Severity::warning,
             MetaBlock(0),
             fmt::format("the superblock says that {} {}s are in use, the bitmaps say {}",
                         map_.root.nr_allocated,
