@@ -59,7 +59,8 @@ public:
     /// \throws SystemError(ENOSPC)  the host's file system is full
     virtual void allocate(std::uint64_t offset, std::uint64_t length) = 0;
 
-    /// Makes the range read as zeros, durable by the next flush(), without giving up its space.
+    /// Makes the range read as zeros, durable by the next flush(), without giving up its space
+    /// (a thin device gives up the chunks that the range covers).
     /// Offsets and lengths as for write().
     virtual void write_zeros(std::uint64_t offset, std::uint64_t length) = 0;
 };

@@ -19,6 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kAttempts = 5; // to claim a block device that may only be in use for a moment
+
 bool is_block_device(const fs::path& path) {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 && S_ISBLK(st.st_mode);
@@ -27,7 +29,6 @@ bool is_block_device(const fs::path& path) {
 /// Claims a block device for a moment. Readers cannot keep the claim, they would exclude each
 /// other; they meet here only for an instant, so a few attempts tell them from the kernel.
 void refuse_device_in_use(const fs::path& path) {
-    constexpr int kAttempts = 5;
     for (int attempt = 1;; ++attempt) {
         const int fd = ::open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC);
         if (fd >= 0)

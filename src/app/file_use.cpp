@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxCommand = 120;
+constexpr std::string_view kDeleted = " (deleted)"; // what the kernel puts behind a name
 
 std::optional<struct stat> find_stat(const std::string& path) {
     struct stat st {};
@@ -122,7 +123,6 @@ std::optional<std::string> find_loop_device(const std::string& path, const std::
         if (!backing.empty() && backing.back() == '\n')
             backing.pop_back();
         // A file that was removed under that name may still be there under another.
-        constexpr std::string_view kDeleted = " (deleted)";
         auto used = find_stat(backing);
         if (!used && backing.ends_with(kDeleted))
             used = find_stat(backing.substr(0, backing.size() - kDeleted.size()));

@@ -2,11 +2,10 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <string>
 #include <utility>
-
-#include <signal.h>
 
 namespace thinsnap::app {
 

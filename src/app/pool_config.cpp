@@ -19,6 +19,8 @@ namespace thinsnap::app {
 
 namespace {
 
+constexpr std::uint64_t kMaxCache = std::uint64_t{1} << 40U;
+
 /// Where a value stands, for errors: "/pool/thinsnap.toml:3: cache.metadata".
 struct Place {
     const std::string& file;
@@ -39,7 +41,6 @@ std::string text_value(const Place& place, const toml::node& node) {
 }
 
 std::size_t size_value(const Place& place, const toml::node& node) {
-    constexpr std::uint64_t kMaxCache = std::uint64_t{1} << 40U;
     std::uint64_t bytes = 0;
     if (const auto number = node.value_exact<std::int64_t>()) {
         if (*number < 0)

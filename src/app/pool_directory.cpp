@@ -18,12 +18,35 @@ namespace thinsnap::app {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Looked for before the lock file is made: none is left in a directory that holds no pool.
+void require_pool(const PoolPaths& paths) {
+    struct stat st {};
+    if (::stat(paths.metadata.c_str(), &st) == 0)
+        return;
+    if (errno != ENOENT && errno != ENOTDIR)
+        throw SystemError(errno, fmt::format("opening {}", paths.metadata.string()));
+    throw Error(Errc::not_found,
+                fmt::format("there is no pool in {}; make one with 'thinsnap pool create', or "
+                            "name another with --pool or THINSNAP_POOL",
+                            paths.directory.string()));
+}
+
+} // namespace
+
 /// Members in the order in which they must be built: the lock first, the pool last.
 struct PoolHandle::Parts {
+    Parts(const PoolPaths& without_config, const OpenPool& options)
+        : access(options.access)
+        , lock(without_config.lock.string(), options.access, options.lock_timeout)
+        , config(read_pool_config(without_config.config.string()))
+        , paths(paths_of(without_config.directory, config)) {}
+
     Access access;
-    PoolPaths paths;
     PoolLock lock;
     PoolConfig config;
+    PoolPaths paths;
     std::unique_ptr<io::FileDevice> metadata;
     std::unique_ptr<io::FileDevice> data;
     std::unique_ptr<InterruptibleDevice> metadata_reader;
@@ -51,30 +74,9 @@ struct PoolHandle::Parts {
 };
 
 PoolHandle::PoolHandle(const fs::path& directory, const OpenPool& options) {
-    // Looked for before the lock file is made: none is left in a directory that holds no pool.
-    PoolPaths paths = paths_of(directory, {});
-    struct stat st {};
-    if (::stat(paths.metadata.c_str(), &st) != 0) {
-        const SystemError error(errno, fmt::format("opening {}", paths.metadata.string()));
-        if (error.kind() != Errc::not_found && error.error() != ENOTDIR)
-            throw error;
-        throw Error(Errc::not_found,
-                    fmt::format("there is no pool in {}; make one with 'thinsnap pool create', or "
-                                "name another with --pool or THINSNAP_POOL",
-                                paths.directory.string()));
-    }
-    const std::string lock = paths.lock.string();
-    parts_.reset(new Parts{.access = options.access,
-                           .paths = std::move(paths),
-                           .lock = PoolLock(lock, options.access, options.lock_timeout),
-                           .config = {},
-                           .metadata = nullptr,
-                           .data = nullptr,
-                           .metadata_reader = nullptr,
-                           .data_reader = nullptr,
-                           .pool = nullptr});
-    parts_->config = read_pool_config(parts_->paths.config.string());
-    parts_->paths = paths_of(directory, parts_->config);
+    const PoolPaths paths = paths_of(directory, {});
+    require_pool(paths);
+    parts_ = std::make_unique<Parts>(paths, options);
     refuse_file_in_use(parts_->paths.metadata);
     refuse_file_in_use(parts_->paths.data);
 }

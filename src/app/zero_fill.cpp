@@ -6,8 +6,13 @@
 
 namespace thinsnap::app {
 
+namespace {
+
+constexpr std::uint64_t kPart = 16U << 20U; // between two looks for a signal
+
+} // namespace
+
 void fill_with_zeros(BlockDevice& device, std::uint64_t offset, std::uint64_t length) {
-    constexpr std::uint64_t kPart = 16U << 20U; // between two looks for a signal
     device.allocate(offset, length);
     while (length > 0) {
         check_interrupt();

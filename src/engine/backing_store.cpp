@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include <thinsnap/error.hpp>
 
@@ -13,6 +14,7 @@ namespace thinsnap::engine {
 namespace {
 
 constexpr std::uint64_t kWindow = 4U << 20U;
+constexpr std::uint64_t kNoSpace = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t kPiece = 1U << 20U; // most that fill() has in memory
 
 std::span<std::byte> scratch(std::size_t size) {
@@ -62,60 +64,75 @@ void BackingStore::fill(DataChunk chunk,
     }
 }
 
-bool BackingStore::has_all(std::uint64_t first, std::uint64_t last) {
-    if (has_space_.size() <= last)
-        has_space_.resize(last + 1);
-    for (std::uint64_t window = first; window <= last; ++window)
-        if (!has_space_[window])
+bool BackingStore::has_space(std::uint64_t begin, std::uint64_t end) const {
+    for (std::uint64_t at = begin; at < end; at = (at / window_size_ + 1) * window_size_) {
+        const std::uint64_t window = at / window_size_;
+        if (window >= space_from_.size() || at < space_from_[window])
             return false;
+    }
     return true;
+}
+
+void BackingStore::note_space(std::uint64_t begin, std::uint64_t end) {
+    for (std::uint64_t at = begin; at < end; at = (at / window_size_ + 1) * window_size_) {
+        const std::uint64_t window = at / window_size_;
+        if (space_from_.size() <= window)
+            space_from_.resize(window + 1, kNoSpace);
+        space_from_[window] = std::min(space_from_[window], at);
+    }
 }
 
 void BackingStore::ensure(pdata::ChunkRun run) {
     const std::uint64_t begin = run.begin.value() * chunk_size_;
-    const std::uint64_t length = run.length * chunk_size_;
-    const std::uint64_t first = begin / window_size_;
-    const std::uint64_t last = (begin + length - 1) / window_size_;
+    const std::uint64_t end = begin + run.length * chunk_size_;
     const MutexLock lock(mutex_);
-    if (has_all(first, last))
+    if (has_space(begin, end))
         return;
+    // From the run on, not from the window's start: a host that fails half way keeps what it took
+    // so far, and chunks before the run may be free ones that nobody is going to use soon.
+    const std::uint64_t window_end = (end - 1) / window_size_ * window_size_ + window_size_;
     try {
-        const std::uint64_t from = first * window_size_;
-        const std::uint64_t to = std::min((last + 1) * window_size_, data_.size());
-        data_.allocate(from, to - from);
-        for (std::uint64_t window = first; window <= last; ++window)
-            has_space_[window] = true;
+        const std::uint64_t whole = data_.size() / chunk_size_ * chunk_size_;
+        const std::uint64_t to = std::min(window_end, whole);
+        data_.allocate(begin, to - begin);
+        note_space(begin, to / window_size_ * window_size_); // a cut off window may grow
     } catch (const Error& error) {
         if (error.kind() != Errc::no_space)
             throw;
-        data_.allocate(begin, length); // no room for whole windows: then for what is needed now
+        data_.allocate(begin, end - begin); // no room for windows: then for what is needed now
     }
 }
 
 void BackingStore::give_back(pdata::ChunkRun run) {
     const std::uint64_t begin = run.begin.value() * chunk_size_;
     const std::uint64_t length = run.length * chunk_size_;
-    const MutexLock lock(mutex_);
-    for (std::uint64_t window = begin / window_size_; window <= (begin + length - 1) / window_size_;
-         ++window)
-        if (window < has_space_.size())
-            has_space_[window] = false;
     try {
         data_.discard(begin, length);
     } catch (const Error&) { // NOLINT(bugprone-empty-catch) the space stays taken; nothing is lost
     }
+    // Only now: whoever needs a chunk of these windows from here on asks the host again, and the
+    // chunks given back are handed out only after this.
+    const MutexLock lock(mutex_);
+    for (std::uint64_t window = begin / window_size_;
+         window <= (begin + length - 1) / window_size_ && window < space_from_.size();
+         ++window)
+        space_from_[window] = kNoSpace;
 }
 
 void BackingStore::flush() {
     // Who finds nothing left to flush waits for whoever flushes it now: a commit that went on
     // without that could make mappings durable before the data that they point to.
     const MutexLock lock(flush_mutex_);
+    if (failed_)
+        throw Error(Errc::io,
+                    "an earlier flush of the data device failed: what was written before it may be "
+                    "lost, and a later flush cannot tell");
     if (!written_.exchange(false, std::memory_order_acq_rel))
         return;
     try {
         data_.flush();
     } catch (...) {
-        written_.store(true, std::memory_order_release);
+        failed_ = true; // the system reports a lost write once; the next flush could succeed
         throw;
     }
 }

@@ -48,15 +48,20 @@ public:
     void flush();
 
 private:
-    [[nodiscard]] bool has_all(std::uint64_t first, std::uint64_t last) TS_REQUIRES(mutex_);
+    /// Whether the host is known to have space for these bytes of the device.
+    [[nodiscard]] bool has_space(std::uint64_t begin, std::uint64_t end) const TS_REQUIRES(mutex_);
+    /// \param end  of a window
+    void note_space(std::uint64_t begin, std::uint64_t end) TS_REQUIRES(mutex_);
 
     BlockDevice& data_;
     const std::uint64_t chunk_size_;
     const std::uint64_t window_size_;
     std::atomic<bool> written_ = false;
     Mutex flush_mutex_; ///< held through a flush of the device
+    bool failed_ TS_GUARDED_BY(flush_mutex_) = false;
     Mutex mutex_;
-    std::vector<bool> has_space_ TS_GUARDED_BY(mutex_); ///< by window; false: not known
+    /// By window: from this byte of the device to the window's end the host has space.
+    std::vector<std::uint64_t> space_from_ TS_GUARDED_BY(mutex_);
 };
 
 } // namespace thinsnap::engine

@@ -51,6 +51,9 @@ public:
         , backing_(data, chunk_size)
         , store_(metadata, backing_, options)
         , flushes_([this](bool commit) { flush(commit); }) {}
+    EmbeddedPool(const EmbeddedPool&) = delete;
+    EmbeddedPool& operator=(const EmbeddedPool&) = delete;
+    ~EmbeddedPool() override;
 
     PoolStatus status() override;
     [[nodiscard]] std::uint64_t chunk_size() const override { return backing_.chunk_size(); }
@@ -81,6 +84,13 @@ private:
     Mutex devices_mutex_; ///< held through apply(): no device opens or closes while devices change
     States devices_ TS_GUARDED_BY(devices_mutex_);
 };
+
+EmbeddedPool::~EmbeddedPool() {
+    try {
+        store_.give_back_freed(); // committed already; only the host does not know yet
+    } catch (...) { // NOLINT(bugprone-empty-catch) the host keeps the space; nothing is lost
+    }
+}
 
 PoolStatus EmbeddedPool::status() {
     PoolStatus status;
@@ -186,9 +196,11 @@ void EmbeddedPool::apply(std::span<const PoolOperation> operations,
             pool::validate_batch(operations,
                                  [&](DeviceId id) { return metadata.find_device(id).has_value(); });
             metadata.require_snapshots(snapshots);
+            thin::PoolMetadata::Batch batch(metadata);
             for (const PoolOperation& operation : operations)
                 std::visit(Apply{metadata}, operation);
             metadata.set_transaction_id(to);
+            batch.done();
             for (const auto& origin : origins)
                 origin->snapshotted_time = metadata.snapshotted_time(origin->id);
         });
@@ -210,14 +222,19 @@ std::unique_ptr<BlockDevice> EmbeddedPool::open_device(DeviceId id, const OpenDe
         found = devices_.emplace(id, std::move(state)).first;
     }
     ++found->second->handles;
-    return std::make_unique<ThinDevice>(
-        ThinDevice::Parts{store_,
-                          backing_,
-                          [this](bool commit) { flushes_.run(commit); },
-                          options_.no_space_wait},
-        found->second,
-        how,
-        [this, id] { close(id); });
+    return std::make_unique<ThinDevice>(ThinDevice::Parts{store_,
+                                                          backing_,
+                                                          [this](bool commit) {
+                                                              flushes_.run(commit);
+                                                              // A part only: a flush must not wait
+                                                              // for all that a delete freed.
+                                                              static_cast<void>(
+                                                                  store_.give_back_some());
+                                                          },
+                                                          options_.no_space_wait},
+                                        found->second,
+                                        how,
+                                        [this, id] { close(id); });
 }
 
 void EmbeddedPool::close(DeviceId id) {
@@ -233,6 +250,7 @@ void EmbeddedPool::grow_data(std::uint64_t bytes) {
                     fmt::format("the data device has {} bytes, the pool cannot use {}",
                                 backing_.device().size(),
                                 bytes));
+    static_cast<void>(store_.make_metadata_room(bytes / chunk_size() / pdata::kEntriesPerBitmap));
     store_.change_and_commit(
         true, [&](thin::PoolMetadata& metadata) { metadata.extend_data(bytes / chunk_size()); });
     store_.space_added();
@@ -251,6 +269,7 @@ void EmbeddedPool::grow_metadata(std::uint64_t bytes) {
 
 void EmbeddedPool::commit() {
     flushes_.run(true);
+    store_.give_back_freed();
 }
 
 void EmbeddedPool::flush(bool commit) {
@@ -258,7 +277,6 @@ void EmbeddedPool::flush(bool commit) {
         return;
     if (commit) {
         store_.commit();
-        store_.give_back_freed();
         return;
     }
     try {

@@ -2,7 +2,26 @@
 
 #include <utility>
 
+#include <thinsnap/error.hpp>
+
 namespace thinsnap::engine {
+
+namespace {
+
+/// Callers add context to what they catch, so each gets an object of its own.
+[[noreturn]] void rethrow_copy(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const CorruptionError& e) {
+        throw CorruptionError(e);
+    } catch (const SystemError& e) {
+        throw SystemError(e);
+    } catch (const Error& e) {
+        throw Error(e);
+    }
+}
+
+} // namespace
 
 FlushGroup::FlushGroup(std::function<void(bool)> work)
     : work_(std::move(work))
@@ -26,7 +45,7 @@ void FlushGroup::run(bool commit) {
     if (leader)
         lead(*batch);
     if (batch->error)
-        std::rethrow_exception(batch->error);
+        rethrow_copy(batch->error);
 }
 
 void FlushGroup::lead(Batch& batch) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kCheckAdvice = "run `thinsnap pool check`, and with --clear-needs-check once "
                                      "it finds nothing";
-constexpr std::size_t kRunsAtOnce = 256; // freed runs given back between two looks at the locks
+constexpr std::size_t kRunsAtOnce = 64; // freed runs given back between two looks at the locks
 
 } // namespace
 
@@ -46,13 +46,33 @@ std::string MetadataStore::reason() const {
     return reason_;
 }
 
-void MetadataStore::set_mode(PoolMode mode, std::string reason, bool out_of_metadata) {
+void MetadataStore::set_mode(PoolMode mode, std::string reason) {
     const MutexLock lock(mode_mutex_);
     if (mode_ == PoolMode::failed)
         return;
     mode_ = mode;
     reason_ = std::move(reason);
-    out_of_metadata_ = out_of_metadata;
+    out_of_metadata_ = false;
+}
+
+void MetadataStore::run_out_of_metadata() {
+    std::string reason;
+    {
+        const SharedLock tree(tree_);
+        const auto& map = metadata_->metadata_map();
+        reason = fmt::format("metadata space has run out: {} of {} blocks are in use and {} are "
+                             "kept back to commit and delete with; use `thinsnap pool grow "
+                             "--metadata-size`, or delete devices",
+                             map.nr_allocated(),
+                             map.nr_blocks(),
+                             metadata_->metadata_reserve());
+    }
+    const MutexLock lock(mode_mutex_);
+    if (mode_ != PoolMode::write && mode_ != PoolMode::out_of_data_space)
+        return; // it failed meanwhile, which nothing mends
+    mode_ = PoolMode::read_only;
+    reason_ = std::move(reason);
+    out_of_metadata_ = true;
 }
 
 void MetadataStore::require_writable(bool frees_space) const {
@@ -70,6 +90,11 @@ void MetadataStore::require_writable() const {
 
 void MetadataStore::leave_out_of_metadata() {
     bool room = false;
+    {
+        const MutexLock lock(mode_mutex_);
+        if (!out_of_metadata_)
+            return;
+    }
     {
         const SharedLock tree(tree_);
         room = metadata_->has_metadata_room(1);
@@ -140,11 +165,18 @@ void MetadataStore::ask(const std::function<void(const thin::PoolMetadata&)>& qu
 
 // --- commit ------------------------------------------------------------------------------------
 
+bool MetadataStore::may_commit() const {
+    const MutexLock lock(mode_mutex_);
+    return mode_ == PoolMode::write || mode_ == PoolMode::out_of_data_space || out_of_metadata_;
+}
+
 void MetadataStore::commit() {
-    const MutexLock lock(transaction_);
-    if (mode() == PoolMode::read_only || mode() == PoolMode::failed)
+    {
+        const MutexLock lock(transaction_);
         require_writable(true); // refuses, unless only metadata space ran out
-    commit_locked();
+        commit_locked();
+    }
+    leave_out_of_metadata();
 }
 
 void MetadataStore::commit_locked() {
@@ -200,6 +232,11 @@ void MetadataStore::drop_transaction(const std::string& what) {
 
 void MetadataStore::fail(const std::string& what) {
     const MutexLock lock(transaction_);
+    {
+        const MutexLock mode(mode_mutex_);
+        if (mode_ == PoolMode::failed || (mode_ == PoolMode::read_only && !out_of_metadata_))
+            return; // dropped before
+    }
     drop_transaction(what);
 }
 
@@ -217,29 +254,38 @@ void MetadataStore::release(std::span<const pdata::ChunkRun> runs, std::uint64_t
         metadata_->release_data(run);
 }
 
-void MetadataStore::give_back_freed() {
-    for (;;) {
-        std::vector<pdata::ChunkRun> runs;
-        std::uint64_t drops = 0;
-        {
-            const MutexLock lock(freed_mutex_);
-            drops = drops_;
-            if (giving_back_ || freed_.empty())
-                return; // whoever does it takes these too
-            giving_back_ = true;
-            const auto n = static_cast<std::ptrdiff_t>(std::min(freed_.size(), kRunsAtOnce));
-            runs.assign(freed_.begin(), freed_.begin() + n);
-            freed_.erase(freed_.begin(), freed_.begin() + n);
-        }
+bool MetadataStore::give_back_some() {
+    std::vector<pdata::ChunkRun> runs;
+    std::uint64_t drops = 0;
+    {
+        const MutexLock lock(freed_mutex_);
+        drops = drops_;
+        if (giving_back_ || freed_.empty())
+            return false; // whoever does it takes these too
+        giving_back_ = true;
+        const auto n = static_cast<std::ptrdiff_t>(std::min(freed_.size(), kRunsAtOnce));
+        runs.assign(freed_.begin(), freed_.begin() + n);
+        freed_.erase(freed_.begin(), freed_.begin() + n);
+    }
+    const auto stop = [this] {
+        const MutexLock lock(freed_mutex_);
+        giving_back_ = false;
+    };
+    try {
         for (const pdata::ChunkRun run : runs)
             backing_.give_back(run);
         release(runs, drops);
-        {
-            const MutexLock lock(freed_mutex_);
-            giving_back_ = false;
-        }
-        space_added();
+    } catch (...) {
+        stop(); // else writers that want space wait for a thread that is gone
+        throw;
     }
+    stop();
+    space_added();
+    return true;
+}
+
+void MetadataStore::give_back_freed() {
+    while (give_back_some()) {}
 }
 
 std::uint64_t MetadataStore::space_events() {
@@ -298,23 +344,13 @@ bool MetadataStore::make_metadata_room(std::uint64_t blocks) {
 void MetadataStore::need_metadata_room(std::uint64_t blocks) {
     if (make_metadata_room(blocks))
         return;
-    {
-        const SharedLock tree(tree_);
-        const auto& map = metadata_->metadata_map();
-        set_mode(PoolMode::read_only,
-                 fmt::format("metadata space has run out: {} of {} blocks are in use and {} are "
-                             "kept back to commit and delete with; use `thinsnap pool grow "
-                             "--metadata-size`, or delete devices",
-                             map.nr_allocated(),
-                             map.nr_blocks(),
-                             metadata_->metadata_reserve()),
-                 true);
-    }
+    run_out_of_metadata();
     require_writable(false);
+    // Somebody freed metadata in between: the caller's change finds out whether it is enough.
 }
 
 std::unique_ptr<ReadView> MetadataStore::view() {
-    if (mode() == PoolMode::write || mode() == PoolMode::out_of_data_space)
+    if (may_commit())
         commit();
     const MutexLock lock(transaction_);
     const ExclusiveLock tree(tree_);
@@ -323,9 +359,12 @@ std::unique_ptr<ReadView> MetadataStore::view() {
     const std::uint64_t ticket = metadata->pin_view();
     return std::make_unique<thin::MetadataView>(
         metadata->cache(), metadata->superblock(), [this, metadata, ticket] {
-            const MutexLock in_transaction(transaction_);
-            const ExclusiveLock in_tree(tree_);
-            metadata->unpin_view(ticket);
+            {
+                const MutexLock in_transaction(transaction_);
+                const ExclusiveLock in_tree(tree_);
+                metadata->unpin_view(ticket);
+            }
+            leave_out_of_metadata();
         });
 }
 

@@ -60,6 +60,8 @@ public:
 
     /// Gives back the space of chunks that commits have freed, so that they can be used again.
     void give_back_freed() TS_EXCLUDES(transaction_, tree_);
+    /// A bounded part of that, for a caller that others wait for. \return false: nothing was left
+    bool give_back_some() TS_EXCLUDES(transaction_, tree_);
     /// Counts how often chunks became free; read before looking for one, see wait_for_space().
     [[nodiscard]] std::uint64_t space_events() TS_EXCLUDES(freed_mutex_);
     /// Called by a writer that found no chunk: commits what frees some; else waits, at most until
@@ -94,8 +96,9 @@ private:
     void commit_locked() TS_REQUIRES(transaction_) TS_EXCLUDES(tree_);
     void drop_transaction(const std::string& what) TS_REQUIRES(transaction_) TS_EXCLUDES(tree_);
     void require_writable(bool frees_space) const TS_EXCLUDES(mode_mutex_);
-    void set_mode(PoolMode mode, std::string reason, bool out_of_metadata = false)
-        TS_EXCLUDES(mode_mutex_);
+    void set_mode(PoolMode mode, std::string reason) TS_EXCLUDES(mode_mutex_);
+    void run_out_of_metadata() TS_EXCLUDES(mode_mutex_, tree_);
+    [[nodiscard]] bool may_commit() const TS_EXCLUDES(mode_mutex_);
     void leave_out_of_metadata() TS_EXCLUDES(mode_mutex_, tree_);
     void release(std::span<const pdata::ChunkRun> runs, std::uint64_t drops)
         TS_EXCLUDES(transaction_, tree_, freed_mutex_);

@@ -17,6 +17,7 @@ namespace {
 using Mode = RangeLock::Mode;
 
 constexpr std::uint64_t kPiece = 4U << 20U;   // most that one write locks and maps at once
+constexpr std::uint64_t kEntriesPerLeaf = 84; // of a mapping tree, at least
 constexpr std::uint64_t kUnmapAtOnce = 1024;  // mappings between two looks at the locks
 constexpr std::uint64_t kForgetSingly = 4096; // chunks; above, the whole device is forgotten
 
@@ -130,6 +131,10 @@ void ThinDevice::write(std::uint64_t offset, std::span<const std::byte> from) {
 
 bool ThinDevice::write_in_place(const Span& span) {
     const RangeLock::Guard guard(state_->ranges, span.begin, span.end, Mode::shared);
+    return write_in_place_locked(span);
+}
+
+bool ThinDevice::write_in_place_locked(const Span& span) {
     const std::uint32_t own_since = state_->snapshotted_time;
     std::vector<Target> targets;
     targets.reserve(span.end - span.begin);
@@ -147,6 +152,7 @@ void ThinDevice::place(std::uint64_t offset, std::span<const std::byte> data) {
     const auto deadline = std::chrono::steady_clock::now() + parts_.no_space_wait;
     const std::uint64_t align = parts_.backing.device().alignment();
     const bool aligned = offset % align == 0 && data.size() % align == 0;
+    bool last_try = false; // others may take what becomes free, again and again
     for (;;) {
         const std::uint64_t seen = parts_.store.space_events();
         Outcome outcome = Outcome::done;
@@ -167,14 +173,18 @@ void ThinDevice::place(std::uint64_t offset, std::span<const std::byte> data) {
             return;
         if (outcome == Outcome::commit_first)
             parts_.store.commit();
-        else if (!parts_.store.wait_for_space(seen, deadline))
+        else if (last_try || !parts_.store.wait_for_space(seen, deadline))
             refuse_no_space();
+        else
+            last_try = std::chrono::steady_clock::now() >= deadline;
     }
 }
 
 ThinDevice::Outcome ThinDevice::try_place(const Span& span) {
+    if (write_in_place_locked(span))
+        return Outcome::done;
     std::vector<Target> targets;
-    parts_.store.need_metadata_room(2 * (span.end - span.begin));
+    parts_.store.need_metadata_room((span.end - span.begin) / kEntriesPerLeaf + 2);
     const Outcome outcome = plan(span, targets);
     if (outcome != Outcome::done)
         return outcome;
@@ -222,11 +232,20 @@ bool ThinDevice::reserve(thin::PoolMetadata& metadata, std::vector<Target>& targ
         if (target.is_new())
             wanting.push_back(&target);
     std::vector<pdata::ChunkRun> runs;
+    const auto give_up = [&] {
+        for (const pdata::ChunkRun taken : runs)
+            metadata.cancel_data(taken);
+    };
     for (std::size_t have = 0; have < wanting.size();) {
-        const auto run = metadata.reserve_data(wanting.size() - have);
+        std::optional<pdata::ChunkRun> run;
+        try {
+            run = metadata.reserve_data(wanting.size() - have);
+        } catch (...) {
+            give_up();
+            throw;
+        }
         if (!run) {
-            for (const pdata::ChunkRun taken : runs)
-                metadata.cancel_data(taken);
+            give_up();
             return false;
         }
         runs.push_back(*run);
@@ -240,7 +259,7 @@ void ThinDevice::cancel(const std::vector<Target>& targets) noexcept {
     try {
         parts_.store.change_to_free([&](thin::PoolMetadata& metadata) {
             for (const Target& target : targets)
-                if (target.is_new())
+                if (target.is_new() && !target.mapped)
                     metadata.cancel_data({target.chunk, 1});
         });
     } catch (
@@ -293,7 +312,7 @@ void ThinDevice::write_targets(const Span& span, const std::vector<Target>& targ
     }
 }
 
-void ThinDevice::map_targets(const Span& span, const std::vector<Target>& targets) {
+void ThinDevice::map_targets(const Span& span, std::vector<Target>& targets) {
     if (std::ranges::none_of(targets, &Target::is_new))
         return;
     parts_.store.change([&](thin::PoolMetadata& metadata) {
@@ -303,6 +322,7 @@ void ThinDevice::map_targets(const Span& span, const std::vector<Target>& target
                 continue;
             const VirtualChunk chunk(span.begin + i);
             const auto mapping = metadata.map(state_->id, chunk, targets[i].chunk);
+            targets[i].mapped = true;
             parts_.store.mappings().put(state_->instance, chunk, mapping);
         }
     });
@@ -343,6 +363,7 @@ void ThinDevice::discard(std::uint64_t offset, std::uint64_t length) {
     if (begin >= end)
         return;
     const RangeLock::Guard guard(state_->ranges, begin, end, Mode::exclusive);
+    forget(begin, end); // nobody can look these chunks up again before the guard goes
     std::uint64_t removed = kUnmapAtOnce;
     while (removed == kUnmapAtOnce) {
         static_cast<void>(parts_.store.make_metadata_room(1)); // else the reserve has to do
@@ -350,7 +371,6 @@ void ThinDevice::discard(std::uint64_t offset, std::uint64_t length) {
             state_->changed_in = parts_.store.transaction();
             removed =
                 metadata.unmap(state_->id, VirtualChunk(begin), VirtualChunk(end), kUnmapAtOnce);
-            forget(begin, end);
         });
     }
 }

@@ -75,7 +75,8 @@ private:
     /// Where one chunk of a span goes.
     struct Target {
         thin::WritePlan plan;
-        DataChunk chunk; ///< `plan.mapping.chunk`, or the new one
+        DataChunk chunk;     ///< `plan.mapping.chunk`, or the new one
+        bool mapped = false; ///< the new chunk is no reservation any more
         [[nodiscard]] bool is_new() const { return plan.kind != thin::WritePlan::Kind::in_place; }
         /// What a new chunk is filled from; nothing means zeros.
         [[nodiscard]] std::optional<DataChunk> old_chunk() const {
@@ -91,6 +92,8 @@ private:
     void read_locked(std::uint64_t offset, std::span<std::byte> into);
 
     [[nodiscard]] bool write_in_place(const Span& span);
+    /// The same with the span locked already.
+    [[nodiscard]] bool write_in_place_locked(const Span& span);
     /// Writes where that takes new chunks; waits for space as long as the pool's options say.
     void place(std::uint64_t offset, std::span<const std::byte> data);
     [[nodiscard]] Outcome try_place(const Span& span);
@@ -99,7 +102,7 @@ private:
     void cancel(const std::vector<Target>& targets) noexcept;
     void ensure_space(const std::vector<Target>& targets);
     void write_targets(const Span& span, const std::vector<Target>& targets);
-    void map_targets(const Span& span, const std::vector<Target>& targets);
+    void map_targets(const Span& span, std::vector<Target>& targets);
     [[noreturn]] void refuse_no_space();
     void forget(std::uint64_t begin, std::uint64_t end);
 

@@ -65,13 +65,17 @@ FileDevice::FileDevice(std::string path, FileDeviceOptions options)
         flags |= O_EXCL;
     fd_ = open_with(path_, flags, direct_);
     if (block_device_) {
-        std::uint64_t bytes = 0;
-        if (::ioctl(fd_.get(), BLKGETSIZE64, &bytes) != 0)
-            throw SystemError(errno, fmt::format("asking {} for its size", path_));
-        size_ = bytes;
+        size_ = block_device_size();
     } else {
         size_ = static_cast<std::uint64_t>(st.st_size);
     }
+}
+
+std::uint64_t FileDevice::block_device_size() const {
+    std::uint64_t bytes = 0;
+    if (::ioctl(fd_.get(), BLKGETSIZE64, &bytes) != 0)
+        throw SystemError(errno, fmt::format("asking {} for its size", path_));
+    return bytes;
 }
 
 std::uint64_t FileDevice::size() const {
@@ -250,6 +254,7 @@ void FileDevice::write_zeros(std::uint64_t offset, std::uint64_t length) {
 
 void FileDevice::resize(std::uint64_t bytes) {
     if (block_device_) {
+        size_ = block_device_size();
         if (bytes > size())
             throw Error(Errc::invalid_argument,
                         fmt::format("{} has {} bytes, {} are asked for", path_, size(), bytes));

@@ -49,6 +49,7 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
 private:
+    [[nodiscard]] std::uint64_t block_device_size() const;
     void check_range(std::uint64_t offset, std::uint64_t length, const char* action) const;
     void check_write(std::uint64_t offset, std::uint64_t length) const;
     /// Reads at least `need` bytes of the range; all is aligned where O_DIRECT asks for it.

@@ -73,7 +73,11 @@ BlockCache::Frame* BlockCache::find_victim() {
     if (dirty.empty())
         return nullptr;
     Frame* const victim = dirty.front();
-    write_sorted(dirty);
+    try {
+        write_sorted(dirty);
+    } catch (const Error&) {
+        return nullptr; // a reader may be who needs the place: the next commit meets the error
+    }
     for (Frame* frame : dirty)
         frame->dirty = false;
     stats_.early_writes += dirty.size();
@@ -175,7 +179,9 @@ WriteRef BlockCache::create(MetaBlock where, BlockKind kind) {
     const auto found = index_.find(where);
     Frame* frame = found != index_.end() ? found->second : nullptr;
     if (frame != nullptr) {
-        TS_ASSERT(frame->pins.load(std::memory_order_acquire) == 0);
+        if (frame->pins.load(std::memory_order_acquire) != 0)
+            throw CorruptionError(
+                name_of(frame->kind), where.value(), "is in use, and was counted as free");
         frame->kind = kind;
         frame->pins.store(1, std::memory_order_relaxed);
     } else {
@@ -255,11 +261,15 @@ void BlockCache::write_back() {
 
 void BlockCache::drop_all() {
     const MutexLock lock(mutex_);
-    for (const auto& frame : frames_) {
+    for (auto it = index_.begin(); it != index_.end();) {
+        Frame* const frame = it->second;
         frame->dirty = false;
-        if (frame->state == State::ready && frame->pins.load(std::memory_order_acquire) == 0 &&
-            index_.erase(frame->where) != 0)
-            spare_.push_back(frame.get());
+        if (frame->state == State::ready && frame->pins.load(std::memory_order_acquire) == 0) {
+            spare_.push_back(frame);
+            it = index_.erase(it);
+        } else {
+            ++it;
+        }
     }
 }
 

@@ -173,6 +173,10 @@ void Btree::rebalance(NodeEditor parent, std::uint32_t i) {
         const WriteRef right_block = shadow_child(parent, first + 1);
         NodeEditor left(left_block.bytes());
         NodeEditor right(right_block.bytes());
+        if (left.view().is_leaf() != right.view().is_leaf())
+            throw CorruptionError("btree node",
+                                  right_block.where().value(),
+                                  "it and its left neighbour are not on the same level");
         const std::uint32_t total = left.view().size() + right.view().size();
         if (total >= 2 * (min_entries(left.view().max()) + 1)) {
             const std::uint32_t goal = total / 2;

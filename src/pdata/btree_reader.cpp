@@ -56,31 +56,39 @@ std::optional<std::uint64_t> BtreeReader::find64(MetaBlock root, std::uint64_t k
     return load_le<std::uint64_t>(value, 0);
 }
 
-bool BtreeReader::visit_from(MetaBlock where,
-                             std::uint64_t from,
-                             const Visit& visit,
-                             int depth) const {
+bool BtreeReader::visit_from(
+    MetaBlock where, std::uint64_t from, std::uint64_t& next, const Visit& visit, int depth) const {
     if (depth >= kMaxDepth)
         too_deep(where);
     const ReadRef block = node(where);
     const NodeView view(block.bytes());
     std::uint32_t i = view.floor_index(from).value_or(0);
     if (view.is_leaf()) {
+        if (view.size() == 0 && depth > 0)
+            throw CorruptionError("btree node", where.value(), "is an empty leaf below a root");
         if (i < view.size() && view.key(i) < from)
             ++i;
-        for (; i < view.size(); ++i)
+        for (; i < view.size(); ++i) {
+            // Also what ends a walk through nodes that are reached again and again.
+            if (view.key(i) < next)
+                throw CorruptionError("btree node",
+                                      where.value(),
+                                      fmt::format("key {} comes after {}", view.key(i), next - 1));
+            next = view.key(i) + 1;
             if (!visit(view.key(i), view.value(i)))
                 return false;
+        }
         return true;
     }
     for (; i < view.size(); ++i)
-        if (!visit_from(view.child(i), from, visit, depth + 1))
+        if (!visit_from(view.child(i), from, next, visit, depth + 1))
             return false;
     return true;
 }
 
 void BtreeReader::for_each(MetaBlock root, std::uint64_t from, const Visit& visit) const {
-    static_cast<void>(visit_from(root, from, visit, 0));
+    std::uint64_t next = from;
+    static_cast<void>(visit_from(root, from, next, visit, 0));
 }
 
 std::optional<Entry> BtreeReader::find_next(MetaBlock root, std::uint64_t key) const {

@@ -50,8 +50,12 @@ public:
     [[nodiscard]] BlockCache& cache() const noexcept { return cache_; }
 
 private:
-    [[nodiscard]] bool
-    visit_from(MetaBlock where, std::uint64_t from, const Visit& visit, int depth) const;
+    /// \param next  the smallest key that may come now
+    [[nodiscard]] bool visit_from(MetaBlock where,
+                                  std::uint64_t from,
+                                  std::uint64_t& next,
+                                  const Visit& visit,
+                                  int depth) const;
 
     BlockCache& cache_;
     std::uint32_t value_size_;

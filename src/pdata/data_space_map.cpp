@@ -210,6 +210,8 @@ std::optional<DataChunk> DataSpaceMap::find_free(std::uint64_t from, std::uint64
 }
 
 std::optional<ChunkRun> DataSpaceMap::reserve(std::uint64_t wanted) {
+    if (nr_free() == 0)
+        return std::nullopt;
     if (cursor_ >= nr_chunks_)
         cursor_ = 0;
     auto begin = find_free(cursor_, nr_chunks_);

@@ -64,6 +64,21 @@ MetadataSpaceMap::MetadataSpaceMap(BlockCache& cache, const SpaceMapRoot& root)
         throw CorruptionError("metadata space map",
                               static_cast<std::uint64_t>(missing - counts_.begin()),
                               "its count is said to stand in the overflow tree, and does not");
+    require_own_blocks();
+}
+
+void MetadataSpaceMap::require_own_blocks() const {
+    const auto require = [this](MetaBlock block) {
+        if (count(block) == 0)
+            throw CorruptionError("metadata space map",
+                                  block.value(),
+                                  "the map itself uses it, and counts it as free");
+    };
+    require(MetaBlock{}); // the superblock
+    require(index_block_);
+    require(overflow_root_);
+    for (const IndexEntry& page : pages_)
+        require(page.bitmap);
 }
 
 std::uint64_t MetadataSpaceMap::nr_free() const noexcept {

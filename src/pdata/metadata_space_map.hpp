@@ -72,6 +72,7 @@ private:
     };
 
     void check_number(MetaBlock block) const;
+    void require_own_blocks() const;
     void note_change(MetaBlock block);
     void move_page(std::uint64_t page);
     void write_page(BlockCache& cache, std::uint64_t page);

@@ -75,6 +75,15 @@ PoolMetadata::PoolMetadata(BlockDevice& device, std::size_t cache_blocks)
     time_ = committed_.time;
     flags_ = committed_.flags;
     transaction_id_ = committed_.transaction_id;
+    for (const MetaBlock root : {mapping_root_,
+                                 details_root_,
+                                 committed_.data_space_map.bitmap_root,
+                                 committed_.data_space_map.ref_count_root})
+        if (metadata_map().count(root) == 0)
+            throw CorruptionError(
+                "superblock",
+                0,
+                fmt::format("points to block {}, which is counted as free", root.value()));
 }
 
 PoolMetadata::~PoolMetadata() = default;
@@ -120,9 +129,23 @@ std::uint64_t PoolMetadata::nr_devices() const {
     return devices;
 }
 
+Mapping PoolMetadata::checked(DeviceId id, VirtualChunk chunk, std::uint64_t value) const {
+    const Mapping mapping = unpack_mapping(value);
+    if (mapping.chunk.value() >= data_map_->nr_chunks())
+        throw Error(
+            Errc::corrupt,
+            fmt::format("thin device {}: chunk {} is mapped to data chunk {}, the pool has {}; "
+                        "run `thinsnap pool check`",
+                        id.value(),
+                        chunk.value(),
+                        mapping.chunk.value(),
+                        data_map_->nr_chunks()));
+    return mapping;
+}
+
 std::optional<Mapping> PoolMetadata::lookup(DeviceId id, VirtualChunk chunk) const {
     const auto value = mapping_tree_->reader().find64(root_of(id), chunk.value());
-    return value ? std::optional(unpack_mapping(*value)) : std::nullopt;
+    return value ? std::optional(checked(id, chunk, *value)) : std::nullopt;
 }
 
 std::optional<std::pair<VirtualChunk, Mapping>>
@@ -130,8 +153,8 @@ PoolMetadata::next_mapping(DeviceId id, VirtualChunk from) const {
     const auto entry = mapping_tree_->reader().find_next(root_of(id), from.value());
     if (!entry)
         return std::nullopt;
-    return std::pair(VirtualChunk(entry->key),
-                     unpack_mapping(load_le<std::uint64_t>(entry->value, 0)));
+    const VirtualChunk chunk(entry->key);
+    return std::pair(chunk, checked(id, chunk, load_le<std::uint64_t>(entry->value, 0)));
 }
 
 std::uint32_t PoolMetadata::snapshotted_time(DeviceId id) const {
@@ -139,14 +162,19 @@ std::uint32_t PoolMetadata::snapshotted_time(DeviceId id) const {
 }
 
 std::uint64_t PoolMetadata::metadata_reserve() const {
-    return std::min<std::uint64_t>(4096, metadata_map().nr_blocks() / 10);
+    const std::uint64_t bitmaps = pdata::bitmaps_for(data_map_->nr_chunks());
+    return std::min(std::max<std::uint64_t>(4096, 2 * bitmaps), metadata_map().nr_blocks() / 10);
 }
 
-bool PoolMetadata::has_metadata_room(std::uint64_t nr) const {
-    // A change moves at most the nodes of one path, a bitmap and paths of the space maps' trees,
-    // and may split each; changes that follow one another share nearly all of that.
-    constexpr std::uint64_t kFirst = 32;
-    return metadata_map().nr_free() >= metadata_reserve() + kFirst + 2 * nr;
+bool PoolMetadata::has_metadata_room(std::uint64_t blocks) const {
+    // Any change may move the nodes of a path and of the space maps' trees, and split each of them.
+    // Two shared leaves that are copied count all their chunks once more: each may stand in a
+    // bitmap and an overflow leaf of its own.
+    constexpr std::uint64_t paths = 32;
+    const std::uint64_t counts =
+        4 * std::min<std::uint64_t>(pdata::max_entries_for(kMappingSize),
+                                    pdata::bitmaps_for(data_map_->nr_chunks()));
+    return metadata_map().nr_free() >= metadata_reserve() + paths + counts + blocks;
 }
 
 // --- devices -----------------------------------------------------------------------------------
@@ -219,6 +247,7 @@ void PoolMetadata::delete_device(DeviceId id) {
     details_root_ = details_tree_->remove(details_root_, id.value()).root;
     mapping_root_ = top_tree_->remove(mapping_root_, id.value()).root;
     mapping_tree_->release(root);
+    deleted_ = true;
     change.done();
 }
 
@@ -265,7 +294,7 @@ WritePlan PoolMetadata::plan_write(DeviceId id, VirtualChunk chunk) {
         return {WritePlan::Kind::copy, *mapping};
     }
     // What another device lost since the last commit comes back with a crash.
-    if (data_map_->lost_a_mapping(mapping->chunk)) {
+    if (deleted_ || data_map_->lost_a_mapping(mapping->chunk)) {
         change.done();
         return {WritePlan::Kind::commit_first, *mapping};
     }
@@ -336,6 +365,19 @@ void PoolMetadata::extend_data(std::uint64_t nr_chunks) {
                                 data_map_->nr_chunks(),
                                 nr_chunks,
                                 kMaxDataChunks));
+    const std::uint64_t bitmaps =
+        pdata::bitmaps_for(nr_chunks) - pdata::bitmaps_for(data_map_->nr_chunks());
+    // Each has an entry in the index tree, whose leaves hold 56 at least.
+    if (metadata_map().nr_free() < metadata_reserve() + bitmaps + bitmaps / 50 + 8)
+        throw Error(Errc::no_space,
+                    fmt::format("growing to {} data chunks takes {} metadata blocks more; {} of {} "
+                                "are free and {} are kept in reserve: use `thinsnap pool grow "
+                                "--metadata-size` first",
+                                nr_chunks,
+                                bitmaps + bitmaps / 50 + 8,
+                                metadata_map().nr_free(),
+                                metadata_map().nr_blocks(),
+                                metadata_reserve()));
     ChangeGuard change(*this);
     data_map_->extend(nr_chunks);
     change.done();
@@ -395,6 +437,7 @@ std::vector<ChunkRun> PoolMetadata::finish_commit() {
     auto freed = data_map_->committed();
     changing_ = false;
     dirty_ = false;
+    deleted_ = false;
     return freed;
 }
 

@@ -72,12 +72,29 @@ public:
     [[nodiscard]] bool is_damaged() const noexcept { return changing_; }
     [[nodiscard]] const pdata::DataSpaceMap& data_map() const noexcept { return *data_map_; }
     [[nodiscard]] const pdata::MetadataSpaceMap& metadata_map() const noexcept;
-    /// Blocks that a change must leave free so that the commit after it finds room: as in the
-    /// kernel, the smaller of 4096 and a tenth.
+    /// Blocks that a change must leave free so that the commit after it, and a delete that touches
+    /// every data bitmap, find room: 4096 as in the kernel, more where there are more bitmaps, at
+    /// most a tenth.
     [[nodiscard]] std::uint64_t metadata_reserve() const;
-    /// Whether a change that takes `blocks` more (a mapping: two) can be made and committed without
+    /// Whether a change that takes `blocks` more can be made and committed without
     /// touching the reserve.
     [[nodiscard]] bool has_metadata_room(std::uint64_t blocks) const;
+
+    /// Several changes that must all happen or none: unless done() is called, its destructor leaves
+    /// the transaction unusable, as a change that failed half way does.
+    class Batch {
+    public:
+        explicit Batch(PoolMetadata& metadata)
+            : metadata_(metadata) {}
+        Batch(const Batch&) = delete;
+        Batch& operator=(const Batch&) = delete;
+        ~Batch() { metadata_.changing_ = metadata_.changing_ || !done_; }
+        void done() { done_ = true; }
+
+    private:
+        PoolMetadata& metadata_;
+        bool done_ = false;
+    };
 
     // --- devices ---------------------------------------------------------------------------------
 
@@ -153,6 +170,8 @@ private:
     void write_back(const Touched& device);
     void insert_new_device(const DeviceInfo& info, MetaBlock root);
     void require_new_id(DeviceId id) const;
+    /// \throws Error(corrupt)  a mapping to a chunk that the pool does not have
+    [[nodiscard]] Mapping checked(DeviceId id, VirtualChunk chunk, std::uint64_t value) const;
 
     BlockDevice& device_;
     Superblock committed_;
@@ -173,6 +192,7 @@ private:
     TransactionId transaction_id_;
     std::unordered_map<DeviceId, Touched> touched_;
     bool dirty_ = false;
+    bool deleted_ = false;  ///< a device was deleted since the last commit
     bool changing_ = false; ///< set while a change or a commit runs; stays set when it throws
 };
 

@@ -33,7 +33,7 @@ CrashWorld::CrashWorld(const PoolImages& images, PoolState state)
     : metadata_(power_, images.metadata)
     , data_(power_, images.data)
     , history_(std::move(state))
-    , pool_(engine::open_embedded_pool(metadata_, data_, kSmallCaches)) {}
+    , pool_(engine::open_embedded_pool(metadata_faults_, data_faults_, kSmallCaches)) {}
 
 BlockDevice& CrashWorld::handle(DeviceId id) {
     std::unique_ptr<BlockDevice>& handle = handles_[id];

@@ -8,6 +8,7 @@
 
 #include "engine/embedded_pool.hpp"
 
+#include "support/faulty_device.hpp"
 #include "support/volatile_device.hpp"
 
 #include "crash/history.hpp"
@@ -55,6 +56,9 @@ public:
     [[nodiscard]] PowerSupply& power() { return power_; }
     [[nodiscard]] VolatileDevice& metadata() { return metadata_; }
     [[nodiscard]] VolatileDevice& data() { return data_; }
+    /// Between the pool and its disks.
+    [[nodiscard]] FaultyDevice& metadata_faults() { return metadata_faults_; }
+    [[nodiscard]] FaultyDevice& data_faults() { return data_faults_; }
     [[nodiscard]] ThinPool& pool() { return *pool_; }
     [[nodiscard]] const History& history() const { return history_; }
     /// Every byte at rest. Commits.
@@ -66,6 +70,8 @@ private:
     PowerSupply power_;
     VolatileDevice metadata_;
     VolatileDevice data_;
+    FaultyDevice metadata_faults_{metadata_};
+    FaultyDevice data_faults_{data_};
     History history_;
     std::unique_ptr<ThinPool> pool_;
     std::map<DeviceId, std::unique_ptr<BlockDevice>> handles_;

@@ -100,6 +100,30 @@ DeviceUsage PoolModel::usage(DeviceId id) const {
     return usage;
 }
 
+std::vector<DiffRun> PoolModel::diff(DeviceId left, DeviceId right) const {
+    std::map<std::uint64_t, DiffKind> kinds;
+    const auto& theirs = devices_.at(right).chunks;
+    for (const auto& [chunk, token] : devices_.at(left).chunks) {
+        const auto found = theirs.find(chunk);
+        if (found == theirs.end())
+            kinds[chunk] = DiffKind::left_only;
+        else if (found->second != token)
+            kinds[chunk] = DiffKind::different;
+    }
+    for (const auto& [chunk, token] : theirs)
+        if (!is_mapped(left, chunk))
+            kinds[chunk] = DiffKind::right_only;
+    std::vector<DiffRun> runs;
+    for (const auto& [chunk, kind] : kinds) {
+        if (!runs.empty() && runs.back().kind == kind &&
+            runs.back().begin + runs.back().length == VirtualChunk(chunk))
+            ++runs.back().length;
+        else
+            runs.push_back({VirtualChunk(chunk), 1, kind});
+    }
+    return runs;
+}
+
 std::uint64_t
 PoolModel::chunks_to_allocate(DeviceId id, std::uint64_t offset, std::uint64_t length) const {
     std::uint64_t needed = 0;

@@ -38,6 +38,8 @@ public:
     /// Mapped, and by another device too.
     [[nodiscard]] bool is_shared(DeviceId id, std::uint64_t chunk) const;
     [[nodiscard]] DeviceUsage usage(DeviceId id) const;
+    /// As ReadView::diff() must tell it.
+    [[nodiscard]] std::vector<DiffRun> diff(DeviceId left, DeviceId right) const;
     /// Chunks of the data device that all of this needs if sharing is exact.
     [[nodiscard]] std::uint64_t used_chunks() const { return owners_.size(); }
     [[nodiscard]] std::uint64_t chunk_size() const noexcept { return chunk_size_; }

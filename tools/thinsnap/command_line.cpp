@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+// NOLINTNEXTLINE(portability-restrict-system-includes) the one file of this tool that knows Boost
 #include <boost/program_options.hpp>
 #include <fmt/core.h>
 
@@ -22,6 +23,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kDefaultPool = "/var/lib/thinsnap";
+constexpr double kLongestTimeout = 1e6; // seconds
 // No guessing: an abbreviation that works today is another option's name tomorrow.
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
@@ -93,11 +95,11 @@ const Command* find_command(const std::vector<std::string>& words) {
 }
 
 std::chrono::milliseconds parse_seconds(const std::string& text) {
-    constexpr double kMost = 1e6;
     double seconds = -1;
     const char* end = text.data() + text.size();
     const auto parsed = std::from_chars(text.data(), end, seconds);
-    if (parsed.ec != std::errc{} || parsed.ptr != end || !(seconds >= 0 && seconds <= kMost))
+    if (parsed.ec != std::errc{} || parsed.ptr != end ||
+        !(seconds >= 0 && seconds <= kLongestTimeout))
         throw Error(
             Errc::invalid_argument,
             fmt::format("--lock-timeout '{}' is no number of seconds from 0 to 1000000", text));

@@ -76,7 +76,7 @@ std::span<const Option> global_options() {
 }
 
 const std::vector<const Command*>& all_commands() {
-    static const std::vector<const Command*> all = [] {
+    static const std::vector<const Command*> kAll = [] {
         std::vector<const Command*> commands;
         for (const auto table :
              {pool_commands(), metadata_commands(), device_commands(), device_io_commands()})
@@ -84,7 +84,7 @@ const std::vector<const Command*>& all_commands() {
                 commands.push_back(&command);
         return commands;
     }();
-    return all;
+    return kAll;
 }
 
 bool is_group(std::string_view name) {

@@ -1,13 +1,14 @@
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <new>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <signal.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
@@ -62,9 +63,11 @@ void reserve_standard_descriptors() {
 }
 
 /// The exit for every exception.
-int run_and_report(const std::vector<std::string>& arguments) noexcept {
-    const bool json = wants_json(arguments);
+int run_and_report(std::span<char*> words) {
+    bool json = false;
     try {
+        const std::vector<std::string> arguments(words.begin(), words.end());
+        json = wants_json(arguments);
         const app::InterruptHandler handler;
         return run(arguments);
     } catch (const Error& error) {
@@ -80,8 +83,6 @@ int run_and_report(const std::vector<std::string>& arguments) noexcept {
                       kExitInternal,
                       "internal",
                       fmt::format("this is a bug in thinsnap: {}", error.what()));
-    } catch (...) {
-        return report(json, kExitInternal, "internal", "this is a bug in thinsnap");
     }
 }
 
@@ -90,8 +91,12 @@ int run_and_report(const std::vector<std::string>& arguments) noexcept {
 } // namespace thinsnap::tools
 
 int main(int argc, char** argv) {
-    thinsnap::tools::reserve_standard_descriptors();
-    ::signal(SIGPIPE, SIG_IGN); // write() tells, in the one place that knows what to do about it
-    const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-    return thinsnap::tools::run_and_report(arguments);
+    try {
+        thinsnap::tools::reserve_standard_descriptors();
+        std::signal(SIGPIPE, SIG_IGN); // write() tells, where it is known what to do about it
+        const std::span words(argv, static_cast<std::size_t>(argc));
+        return thinsnap::tools::run_and_report(words.subspan(words.empty() ? 0 : 1));
+    } catch (...) {
+        return thinsnap::tools::kExitInternal; // not even a message could be made
+    }
 }

@@ -13,7 +13,7 @@ namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr std::uint64_t kMaxTransactionId = ~std::uint64_t{0};
 
 int pool_create(const Context& context, const Arguments& arguments) {
     std::filesystem::path directory = context.pool;
@@ -86,9 +86,9 @@ int pool_grow(const Context& context, const Arguments& arguments) {
 }
 
 int pool_set_transaction_id(const Context& context, const Arguments& arguments) {
-    constexpr std::uint64_t kMax = ~std::uint64_t{0};
-    const TransactionId from(parse_number(arguments.words()[0], "transaction id", kMax));
-    const TransactionId to(parse_number(arguments.words()[1], "transaction id", kMax));
+    const TransactionId from(
+        parse_number(arguments.words()[0], "transaction id", kMaxTransactionId));
+    const TransactionId to(parse_number(arguments.words()[1], "transaction id", kMaxTransactionId));
     app::PoolHandle handle(context.pool, {.lock_timeout = context.lock_timeout});
     handle.pool().apply({}, from, to);
     if (context.json)

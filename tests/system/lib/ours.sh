@@ -39,7 +39,7 @@ ours_read() { # ID: the whole device
 }
 
 ours_list() {
-    ours device list --json | grep -o '"id": *[0-9]*' | grep -o '[0-9]*$'
+    ours device list --json | grep -o '"device": *[0-9]*' | grep -o '[0-9]*$'
 }
 
 ours_grow_data() { # SIZE

@@ -2,11 +2,11 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "app/interruptible_device.hpp"
