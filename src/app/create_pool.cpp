@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <functional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,17 @@ void settle_sizes(CreatedPool& made, const CreatePool& options) {
                            options.metadata_bytes.value_or(0)));
 }
 
+/// The pool's own files cannot hold its chunks.
+void refuse_own_files(const PoolPaths& paths) {
+    const fs::path name = paths.data.filename();
+    const bool own = name == paths.metadata.filename() || name == "metadata.new" ||
+                     name == paths.config.filename() || name == paths.lock.filename();
+    std::error_code none;
+    if (own && fs::equivalent(paths.data.parent_path(), paths.directory, none))
+        refuse(
+            fmt::format("{} is a file of the pool and cannot hold its data", paths.data.string()));
+}
+
 /// Opens the block device, or makes the file, that will hold the chunks.
 void make_data(CreatedPool& made, const CreatePool& options, Rollback& rollback) {
     const fs::path& path = made.paths.data;
@@ -196,6 +208,7 @@ CreatedPool create_pool(const fs::path& directory, const CreatePool& options) {
         config.data = fs::absolute(options.data).lexically_normal().string();
     }
     made.paths = paths_of(directory, config);
+    refuse_own_files(made.paths);
     make_data(made, options, rollback);
     if (!has_config) {
         rollback.remove_file(made.paths.config);

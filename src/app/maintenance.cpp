@@ -224,11 +224,14 @@ void replace_metadata_file(const fs::path& path, BlockDevice& backup, std::uint6
 RestoredPool restore_pool(const fs::path& directory, const RestorePool& options) {
     RestoredPool restored;
     restored.paths = paths_of(directory, {});
-    if (!fs::is_directory(restored.paths.directory))
-        throw Error(Errc::not_found,
-                    fmt::format("there is no directory {}", restored.paths.directory.string()));
     const PoolConfig config = read_pool_config(restored.paths.config.string());
     restored.paths = paths_of(directory, config);
+    // Looked for before anything is made: without its data a pool is past restoring.
+    if (!fs::exists(restored.paths.data))
+        throw Error(Errc::not_found,
+                    fmt::format("there is no pool in {}: {} is missing",
+                                restored.paths.directory.string(),
+                                restored.paths.data.string()));
     const PoolLock lock(restored.paths.lock.string(), Access::exclusive, options.lock_timeout);
     std::unique_ptr<io::FileDevice> metadata;
     if (fs::exists(restored.paths.metadata))

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <system_error>
 
 #include <fmt/core.h>
 #include <sys/stat.h>
@@ -79,6 +80,11 @@ PoolHandle::PoolHandle(const fs::path& directory, const OpenPool& options) {
     parts_ = std::make_unique<Parts>(paths, options);
     refuse_file_in_use(parts_->paths.metadata);
     refuse_file_in_use(parts_->paths.data);
+    std::error_code none;
+    if (fs::equivalent(parts_->paths.metadata, parts_->paths.data, none))
+        throw Error(
+            Errc::invalid_argument,
+            fmt::format("{}: the data is the metadata's own file", parts_->paths.config.string()));
 }
 
 PoolHandle::~PoolHandle() = default;

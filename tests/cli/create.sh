@@ -67,6 +67,16 @@ run 2 pool create "$work/new2" --data "$work/chunks2"
 complains 'a size is needed'
 check test ! -e "$work/chunks2" -a ! -e "$work/new2"
 
+rule 'the files of the pool cannot hold its data'
+for name in metadata metadata.new lock thinsnap.toml; do
+    run 2 pool create "$work/own" --size 1M --data "$work/own/$name"
+    check test ! -e "$work/own"
+done
+run 0 pool create "$work/own" --size 1M
+printf '[pool]\ndata = "metadata"\n' >"$work/own/thinsnap.toml"
+run 2 pool check --pool "$work/own"
+complains 'own file'
+
 rule 'a directory that cannot be made is an error'
 echo file >"$work/file"
 run 10 pool create "$work/file/pool" --size 1M

@@ -71,6 +71,14 @@ run 0 pool restore "$work/backup"
 "$program" pool dump | cmp - "$work/before" || fail 'the dump differs'
 run 0 pool check
 
+rule 'a backup is not restored where there is no pool'
+mkdir "$work/empty_directory"
+for directory in "$work/empty_directory" "$work/none"; do
+    run 3 --pool "$directory" pool restore "$work/backup"
+    complains 'there is no pool'
+done
+check test "$(ls -A "$work/empty_directory")" = ''
+
 rule 'a backup that is damaged leaves the pool alone'
 before=$(sha256sum "$work/pool/metadata")
 cp "$work/backup" "$work/broken"

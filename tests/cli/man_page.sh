@@ -45,6 +45,18 @@ done < <(tr ' ' '\n' <<<"$commands"; while read -r group name; do
     "$program" "$group" "$name" --help | grep -oE -- '--[a-z-]+'
 done <<<"$commands")
 
+rule 'the examples run'
+mkdir "$work/home" "$work/bin"
+ln -s "$program" "$work/bin/thinsnap"
+sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$page" | sed -n '/^\.Bd/,/^\.Ed/{/^\./!p}' >"$work/examples"
+check test "$(grep -c thinsnap "$work/examples")" -ge 10
+if command -v jq >/dev/null; then
+    (cd "$work/home" && HOME=$work/home PATH=$work/bin:$PATH bash -euo pipefail "$work/examples") \
+        >"$work/out" 2>&1 || fail "an example fails: $(<"$work/out")"
+    prints right_only
+    check test "$(tail -n1 "$work/out")" -gt 10000000000
+fi
+
 rule 'every JSON key that is printed is documented'
 command -v jq >/dev/null || finish
 documented() {

@@ -74,9 +74,9 @@ int pool_check(const Context& context, const Arguments& arguments) {
     const thin::CheckResult result =
         app::check_pool(handle, skip_mappings, [&](const thin::Finding& finding) {
             if (stream)
-                stream->add(json_of(finding));
-            else
-                context.out.text(thin::describe(finding) + "\n");
+                return stream->add(json_of(finding));
+            context.out.text(thin::describe(finding) + "\n");
+            context.out.flush(); // seen even if the check cannot go on
         });
     const bool good = result.is_clean() || (arguments.has("ignore-leaks") && result.damages == 0);
     const bool cleared = clear && good && result.needs_check;
