@@ -69,7 +69,7 @@ struct SpaceMapRoot {
 };
 
 [[nodiscard]] constexpr std::uint64_t bitmaps_for(std::uint64_t nr_blocks) {
-    return (nr_blocks + kEntriesPerBitmap - 1) / kEntriesPerBitmap;
+    return nr_blocks / kEntriesPerBitmap + (nr_blocks % kEntriesPerBitmap != 0 ? 1 : 0);
 }
 
 } // namespace thinsnap::pdata

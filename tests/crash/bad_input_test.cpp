@@ -17,9 +17,8 @@
 #include "support/content.hpp"
 #include "support/metadata_check.hpp"
 #include "support/random.hpp"
+#include "support/real_pool.hpp"
 #include "support/sparse_device.hpp"
-
-#include "crash/real_pool.hpp"
 
 namespace thinsnap::test {
 
@@ -28,6 +27,15 @@ namespace {
 constexpr std::uint64_t kBlock = pdata::kBlockSize;
 
 using Block = std::array<std::byte, kBlock>;
+
+const RealPool& real_pool() {
+    static const RealPool pool = make_real_pool({});
+    return pool;
+}
+
+Outcome use_with(const SparseBytes& metadata) {
+    return use_pool(real_pool(), metadata, 1);
+}
 
 Block read_block(const SparseBytes& metadata, std::uint64_t number) {
     Block block{};
@@ -52,7 +60,7 @@ bool names(const Outcome& outcome, std::uint64_t block) {
 Outcome use_with(std::uint64_t number, const Block& block) {
     SparseBytes metadata = real_pool().metadata;
     metadata.write(number * kBlock, block);
-    return use_pool(metadata, real_pool().data);
+    return use_with(metadata);
 }
 
 std::optional<Errc> opening_fails(const SparseBytes& metadata_image, std::uint64_t data_bytes) {
@@ -73,7 +81,7 @@ TEST_SUITE("crash.bad_input") {
         CHECK(purposes.size() == 10);
         SparseDevice metadata(real_pool().metadata);
         CHECK(findings_of(metadata, real_pool().data.size()) == "");
-        const Outcome outcome = use_pool(real_pool().metadata, real_pool().data);
+        const Outcome outcome = use_with(real_pool().metadata);
         CHECK(outcome.opened);
         for (const std::string& error : outcome.errors)
             FAIL_CHECK(error);
@@ -89,7 +97,8 @@ TEST_SUITE("crash.bad_input") {
             const std::size_t byte = random.below(purpose == Purpose::superblock ? 364 : kBlock);
             block.at(byte) ^= std::byte{1} << random.below(8);
             const Outcome outcome = use_with(number, block);
-            INFO(std::string(name_of(purpose)), " ", number, " byte ", byte);
+            const std::string what = fmt::format("{} {} byte {}", name_of(purpose), number, byte);
+            CAPTURE(what);
             CHECK(names(outcome, number));
             CHECK(outcome.wrong == std::vector<std::string>{});
         }
@@ -98,7 +107,8 @@ TEST_SUITE("crash.bad_input") {
     TEST_CASE("a lost or misplaced block is an error that names it and no wrong read") {
         const auto blocks = sample_blocks(2);
         for (const auto& [number, purpose] : blocks) {
-            INFO(std::string(name_of(purpose)), " ", number);
+            const std::string what = fmt::format("{} {}", name_of(purpose), number);
+            CAPTURE(what);
             if (number == 0) // zeros there are no pool at all
                 continue;
             CHECK(names(use_with(number, Block{}), number));
@@ -126,7 +136,8 @@ TEST_SUITE("crash.bad_input") {
                 text += fmt::format(" [{}]={:#x}", at, std::to_integer<int>(block.at(at)));
             }
             pdata::seal(kind_of(purpose), MetaBlock(number), block);
-            INFO(std::string(name_of(purpose)), " ", number, text);
+            const std::string what = fmt::format("{} {}{}", name_of(purpose), number, text);
+            CAPTURE(what);
             const Outcome outcome = use_with(number, block); // Errors only, and no hang
             CHECK((outcome.opened || !outcome.errors.empty()));
         }

@@ -178,6 +178,8 @@ TEST_SUITE("pdata.data_space_map") {
         rig.commit_and_release();
         rig.root.nr_blocks = kEntriesPerBitmap + 1;
         CHECK_THROWS_AS(DataSpaceMap(rig.rig.transaction, rig.root), CorruptionError);
+        rig.root.nr_blocks = UINT64_MAX;
+        CHECK_THROWS_AS(DataSpaceMap(rig.rig.transaction, rig.root), CorruptionError);
     }
 
     TEST_CASE("random use agrees with a model and survives being read again") {

@@ -1,4 +1,4 @@
-#include "crash/real_pool.hpp"
+#include "support/real_pool.hpp"
 
 #include <functional>
 #include <memory>
@@ -21,49 +21,7 @@ namespace {
 
 constexpr std::uint64_t kChunk = 64U << 10U;
 constexpr std::uint64_t kBlock = 4096;
-constexpr std::uint64_t kDataChunks = 2000;
-constexpr std::uint64_t kMetadataBlocks = 17000; // two bitmaps
-constexpr std::uint64_t kDeviceChunks = 700;     // three leaves
-constexpr std::uint32_t kSmallDevices = 150;     // two leaves of details
-
-RealPool make_real_pool() {
-    RealPool made{SparseBytes(), SparseBytes(), PoolModel(kChunk), kDeviceChunks * kChunk};
-    SparseDevice metadata(kMetadataBlocks * kBlock);
-    SparseDevice data(SparseBytes(kDataChunks * kChunk));
-    thin::format_pool(metadata, {.chunk_size = kChunk, .nr_data_chunks = kDataChunks});
-    const auto pool = engine::open_embedded_pool(metadata, data);
-    const auto do_all = [&](const std::vector<PoolOperation>& operations) {
-        apply_all(*pool, operations);
-        for (const PoolOperation& operation : operations)
-            made.model.apply(operation);
-    };
-    const auto write = [&](std::uint32_t id, std::uint64_t chunk) {
-        const auto bytes = pattern(id, chunk * kChunk + 4096, 512);
-        made.model.write(DeviceId(id), chunk * kChunk + 4096, bytes);
-        pool->open_device(DeviceId(id), {})->write(chunk * kChunk + 4096, bytes);
-    };
-
-    do_all({CreateThin{DeviceId(0)}});
-    for (std::uint64_t chunk = 0; chunk < kDeviceChunks; ++chunk)
-        write(0, chunk);
-    for (std::uint32_t id = 1; id < 8; ++id) { // the root is shared by eight, its leaves by some
-        do_all({CreateSnapshot{DeviceId(id), DeviceId(0)}});
-        write(id, 5);
-    }
-    write(0, 300);
-    std::vector<PoolOperation> small;
-    for (std::uint32_t id = 100; id < 100 + kSmallDevices; ++id)
-        small.emplace_back(CreateThin{DeviceId(id)});
-    do_all(small);
-    for (std::uint32_t id = 100; id < 100 + kSmallDevices; id += 10)
-        write(id, 3);
-    for (std::uint32_t id = 300; id < 305; ++id) // one that is never written again
-        do_all({CreateSnapshot{DeviceId(id), DeviceId(110)}});
-    pool->commit();
-    made.metadata = metadata.content();
-    made.data = data.content();
-    return made;
-}
+constexpr int kMostRuns = 2000;
 
 // --- the walk ------------------------------------------------------------------------------------
 
@@ -104,11 +62,12 @@ struct User {
         }
     }
 
-    void read(DeviceId id) const {
-        const auto device = pool.open_device(id, {.size = truth.device_size, .read_only = true});
+    void read(DeviceId id, std::uint64_t stride) const {
+        const std::uint64_t size = truth.shape.device_chunks * kChunk;
+        const auto device = pool.open_device(id, {.size = size, .read_only = true});
         std::vector<std::byte> actual(8192);
         std::vector<std::byte> expected(8192);
-        for (std::uint64_t at = 0; at < truth.device_size; at += kChunk)
+        for (std::uint64_t at = 0; at < size; at += stride * kChunk)
             attempt([&] {
                 device->read(at, actual);
                 truth.model.content(id).read(at, expected);
@@ -123,14 +82,16 @@ struct User {
         for (const DeviceId id : truth.model.devices()) {
             attempt([&] { static_cast<void>(pool.read_view()->usage(id)); });
             attempt([&] {
-                pool.read_view()->for_each_mapping(id, {}, [](const MappedRun&) { return true; });
+                int left = kMostRuns; // damage can make trees of endless many leaves
+                pool.read_view()->for_each_mapping(
+                    id, {}, [&](const MappedRun&) { return --left > 0; });
             });
         }
         attempt([&] { pool.read_view()->diff(DeviceId(0), DeviceId(3), [](const DiffRun&) {}); });
     }
 
     void change() const {
-        for (const std::uint32_t id : {0U, 3U, 110U, 300U})
+        for (const std::uint32_t id : {0U, 3U, 100U, 300U})
             attempt([&] {
                 const auto device = pool.open_device(DeviceId(id), {});
                 write_pattern(*device, 5, 10 * kChunk, 4096);
@@ -147,9 +108,43 @@ struct User {
 
 } // namespace
 
-const RealPool& real_pool() {
-    static const RealPool pool = make_real_pool();
-    return pool;
+RealPool make_real_pool(const RealPoolShape& shape) {
+    RealPool made{shape, SparseBytes(), SparseBytes(), PoolModel(kChunk)};
+    SparseDevice metadata(shape.metadata_blocks * kBlock);
+    SparseDevice data(SparseBytes(shape.data_chunks * kChunk));
+    thin::format_pool(metadata, {.chunk_size = kChunk, .nr_data_chunks = shape.data_chunks});
+    const auto pool = engine::open_embedded_pool(metadata, data);
+    const auto do_all = [&](const std::vector<PoolOperation>& operations) {
+        apply_all(*pool, operations);
+        for (const PoolOperation& operation : operations)
+            made.model.apply(operation);
+    };
+    const auto write = [&](std::uint32_t id, std::uint64_t chunk) {
+        const auto bytes = pattern(id, chunk * kChunk + 4096, 512);
+        made.model.write(DeviceId(id), chunk * kChunk + 4096, bytes);
+        pool->open_device(DeviceId(id), {})->write(chunk * kChunk + 4096, bytes);
+    };
+
+    do_all({CreateThin{DeviceId(0)}});
+    for (std::uint64_t chunk = 0; chunk < shape.device_chunks; ++chunk)
+        write(0, chunk);
+    for (std::uint32_t id = 1; id < 8; ++id) { // the root is shared by eight, its leaves by some
+        do_all({CreateSnapshot{DeviceId(id), DeviceId(0)}});
+        write(id, 5);
+    }
+    write(0, shape.device_chunks / 2);
+    std::vector<PoolOperation> small;
+    for (std::uint32_t id = 100; id < 100 + shape.small_devices; ++id)
+        small.emplace_back(CreateThin{DeviceId(id)});
+    do_all(small);
+    for (std::uint32_t id = 100; id < 100 + shape.small_devices; id += 10)
+        write(id, 3);
+    for (std::uint32_t id = 300; id < 305; ++id) // one that is never written again
+        do_all({CreateSnapshot{DeviceId(id), DeviceId(100)}});
+    pool->commit();
+    made.metadata = metadata.content();
+    made.data = data.content();
+    return made;
 }
 
 const char* name_of(Purpose purpose) {
@@ -216,9 +211,9 @@ std::map<std::uint64_t, Purpose> blocks_of(const SparseBytes& metadata) {
     return walk.found;
 }
 
-Outcome use_pool(const SparseBytes& metadata_image, const SparseBytes& data_image) {
+Outcome use_pool(const RealPool& truth, const SparseBytes& metadata_image, std::uint64_t stride) {
     SparseDevice metadata(metadata_image);
-    SparseDevice data(data_image);
+    SparseDevice data(truth.data);
     Outcome outcome;
     std::unique_ptr<ThinPool> pool;
     try {
@@ -233,10 +228,10 @@ Outcome use_pool(const SparseBytes& metadata_image, const SparseBytes& data_imag
         return outcome;
     }
     outcome.opened = true;
-    const User user{*pool, real_pool(), outcome};
+    const User user{*pool, truth, outcome};
     user.ask();
-    for (const std::uint32_t id : {0U, 3U, 7U, 110U, 111U, 300U})
-        user.attempt([&] { user.read(DeviceId(id)); });
+    for (const std::uint32_t id : {0U, 3U, 7U, 100U, 101U, 300U})
+        user.attempt([&] { user.read(DeviceId(id), stride); });
     user.change();
     user.attempt([&] { static_cast<void>(pool->status()); });
     return outcome;

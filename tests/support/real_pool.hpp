@@ -12,16 +12,23 @@
 
 namespace thinsnap::test {
 
+struct RealPoolShape {
+    std::uint64_t metadata_blocks = 17000; ///< two bitmaps
+    std::uint64_t data_chunks = 2000;
+    std::uint64_t device_chunks = 700; ///< of the device that is snapshotted: three leaves
+    std::uint32_t small_devices = 150; ///< two leaves of details
+};
+
 /// A pool that the engine made and used, at rest: trees of several levels, shared nodes, counts in
 /// both overflow trees. What it holds is in the model.
 struct RealPool {
+    RealPoolShape shape;
     SparseBytes metadata;
     SparseBytes data;
     PoolModel model;
-    std::uint64_t device_size = 0; ///< of all devices, as far as it is interesting
 };
 
-[[nodiscard]] const RealPool& real_pool();
+[[nodiscard]] RealPool make_real_pool(const RealPoolShape& shape);
 
 /// What a metadata block is for.
 enum class Purpose {
@@ -50,8 +57,10 @@ struct Outcome {
     std::vector<std::string> wrong;    ///< reads that gave bytes which nobody wrote
 };
 
-/// Opens the pool, reads everything, asks everything, then writes, snapshots, discards and deletes.
-/// Errors are collected; anything else than an Error passes.
-[[nodiscard]] Outcome use_pool(const SparseBytes& metadata, const SparseBytes& data);
+/// Opens the pool on other metadata, asks everything, reads, then writes, snapshots, discards and
+/// deletes. Errors are collected; anything else than an Error passes.
+/// \param stride  chunks from one read to the next
+[[nodiscard]] Outcome
+use_pool(const RealPool& truth, const SparseBytes& metadata, std::uint64_t stride);
 
 } // namespace thinsnap::test
