@@ -145,17 +145,17 @@ void EmbeddedPool::require_reserve(std::uint64_t blocks) {
                                     data.nr_chunks(),
                                     data_reserve));
         const auto& map = metadata.metadata_map();
-        const std::uint64_t reserve =
-            std::max(metadata.metadata_reserve(), share_of(map.nr_blocks(), options_.reserve));
+        const std::uint64_t need = std::max(metadata.metadata_need(blocks),
+                                            share_of(map.nr_blocks(), options_.reserve) + blocks);
         const std::uint64_t free = map.nr_blocks() - map.nr_allocated();
-        if (!has_room || free < reserve + blocks)
+        if (!has_room || free < need)
             throw Error(Errc::no_space,
-                        fmt::format("no new device: {} of {} metadata blocks are free, {} are kept "
-                                    "in reserve; use `thinsnap pool grow --metadata-size`, or "
-                                    "delete devices",
+                        fmt::format("no new device: {} of {} metadata blocks are free, {} must be, "
+                                    "to change the pool and to keep a reserve; use `thinsnap pool "
+                                    "grow --metadata-size`, or delete devices",
                                     free,
                                     map.nr_blocks(),
-                                    reserve));
+                                    need));
     });
 }
 

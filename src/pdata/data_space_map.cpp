@@ -131,7 +131,7 @@ void DataSpaceMap::set_count(DataChunk chunk, std::uint32_t old_count, std::uint
         if (entry.none_free_before == e)
             ++entry.none_free_before;
     } else if (new_count == 0) {
-        --nr_allocated_;
+        nr_allocated_ -= nr_allocated_ > 0 ? 1 : 0; // other tools may have written it too low
         ++entry.nr_free;
         entry.none_free_before = std::min(entry.none_free_before, e);
     }

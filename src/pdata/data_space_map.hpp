@@ -39,7 +39,8 @@ public:
     [[nodiscard]] std::uint64_t nr_allocated() const noexcept { return nr_allocated_; }
     /// Chunks that reserve() can hand out now.
     [[nodiscard]] std::uint64_t nr_free() const noexcept {
-        return nr_chunks_ - nr_allocated_ - nr_held_back_;
+        const std::uint64_t taken = nr_allocated_ + nr_held_back_;
+        return taken < nr_chunks_ ? nr_chunks_ - taken : 0;
     }
     /// Chunks that will be free once their commit is durable and release() was called.
     [[nodiscard]] std::uint64_t nr_held_back() const noexcept { return nr_held_back_; }

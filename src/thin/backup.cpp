@@ -80,11 +80,11 @@ private:
 
 /// Reads runs of blocks past the cache: they are wanted once.
 void put_blocks(BlockDevice& device, const ReachableBlocks& blocks, Writer& writer) {
-    constexpr std::uint64_t kAtOnce = 256;
-    AlignedBuffer buffer(kAtOnce * kBlockSize);
+    constexpr std::uint64_t at_once = 256;
+    AlignedBuffer buffer(at_once * kBlockSize);
     for (std::uint64_t from = 1; from < blocks.end();) {
         std::uint64_t to = from;
-        while (to < blocks.end() && to - from < kAtOnce && blocks.kind_of(to))
+        while (to < blocks.end() && to - from < at_once && blocks.kind_of(to))
             ++to;
         const auto run = buffer.bytes().first((to - from) * kBlockSize);
         if (!run.empty())

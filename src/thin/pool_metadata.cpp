@@ -166,7 +166,7 @@ std::uint64_t PoolMetadata::metadata_reserve() const {
     return std::min(std::max<std::uint64_t>(4096, 2 * bitmaps), metadata_map().nr_blocks() / 10);
 }
 
-bool PoolMetadata::has_metadata_room(std::uint64_t blocks) const {
+std::uint64_t PoolMetadata::metadata_need(std::uint64_t blocks) const {
     // Any change may move the nodes of a path and of the space maps' trees, and split each of them.
     // Two shared leaves that are copied count all their chunks once more: each may stand in a
     // bitmap and an overflow leaf of its own.
@@ -174,7 +174,11 @@ bool PoolMetadata::has_metadata_room(std::uint64_t blocks) const {
     const std::uint64_t counts =
         4 * std::min<std::uint64_t>(pdata::max_entries_for(kMappingSize),
                                     pdata::bitmaps_for(data_map_->nr_chunks()));
-    return metadata_map().nr_free() >= metadata_reserve() + paths + counts + blocks;
+    return metadata_reserve() + paths + counts + blocks;
+}
+
+bool PoolMetadata::has_metadata_room(std::uint64_t blocks) const {
+    return metadata_map().nr_free() >= metadata_need(blocks);
 }
 
 // --- devices -----------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ public:
     /// Whether a change that takes `blocks` more can be made and committed without
     /// touching the reserve.
     [[nodiscard]] bool has_metadata_room(std::uint64_t blocks) const;
+    /// The free blocks that has_metadata_room() asks for.
+    [[nodiscard]] std::uint64_t metadata_need(std::uint64_t blocks) const;
 
     /// Several changes that must all happen or none: unless done() is called, its destructor leaves
     /// the transaction unusable, as a change that failed half way does.

@@ -78,11 +78,11 @@ void ReachableBlocks::add_tree(MetaBlock root,
 }
 
 void ReachableBlocks::add_devices(const Superblock& superblock) {
-    constexpr std::uint32_t kValue = sizeof(std::uint64_t);
+    constexpr std::uint32_t value_size = sizeof(std::uint64_t);
     add_tree(superblock.details_root, sizeof(DeviceDetailsDisk), kNothing);
-    add_tree(superblock.mapping_root, kValue, [&](NodeView leaf) {
+    add_tree(superblock.mapping_root, value_size, [&](NodeView leaf) {
         for (std::uint32_t i = 0; i < leaf.size(); ++i)
-            add_tree(MetaBlock(leaf.value64(i)), kValue, kNothing);
+            add_tree(MetaBlock(leaf.value64(i)), value_size, kNothing);
     });
 }
 
@@ -97,9 +97,9 @@ void ReachableBlocks::add_data_map(const pdata::SpaceMapRoot& root) {
 void ReachableBlocks::add_metadata_map(const pdata::SpaceMapRoot& root) {
     mark(root.bitmap_root, BlockKind::index);
     const auto index = cache_.read(root.bitmap_root, BlockKind::index);
-    constexpr std::size_t kSize = pdata::IndexEntry::kSize;
+    constexpr std::size_t size = pdata::IndexEntry::kSize;
     for (std::uint64_t i = 0; i < pdata::bitmaps_for(kinds_.size()); ++i)
-        mark(pdata::IndexEntry::unpack(index.bytes().subspan(kSize * (i + 1), kSize)).bitmap,
+        mark(pdata::IndexEntry::unpack(index.bytes().subspan(size * (i + 1), size)).bitmap,
              BlockKind::bitmap);
     add_tree(root.ref_count_root, sizeof(std::uint32_t), kNothing);
 }

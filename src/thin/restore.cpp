@@ -63,12 +63,12 @@ public:
 
     /// Passes all records on, in pieces of about 1 MiB, then checks the trailer.
     void for_each(const std::function<void(const Records&)>& visit) {
-        constexpr std::uint64_t kAtOnce = 256;
-        std::vector<std::byte> buffer(kAtOnce * kBackupRecordSize);
+        constexpr std::uint64_t at_once = 256;
+        std::vector<std::byte> buffer(at_once * kBackupRecordSize);
         std::uint32_t checksum = crc32c_raw(bytes_of(header_));
         std::uint64_t offset = sizeof header_;
         for (std::uint64_t left = header_.nr_records.get(); left > 0;) {
-            const std::uint64_t count = std::min(left, kAtOnce);
+            const std::uint64_t count = std::min(left, at_once);
             const auto bytes = std::span(buffer).first(count * kBackupRecordSize);
             file_.read(offset, bytes);
             checksum = crc32c_raw(bytes, checksum);

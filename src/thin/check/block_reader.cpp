@@ -59,7 +59,7 @@ void BlockReader::load_run(LoadedBlocks& blocks, std::size_t from, std::size_t t
 std::optional<std::string>
 find_header_fault(pdata::BlockKind kind, MetaBlock where, pdata::ConstBlockBytes block) {
     const auto number = load_le<std::uint64_t>(block, 8);
-    std::array<std::byte, kBlockSize> sealed;
+    std::array<std::byte, kBlockSize> sealed{};
     std::ranges::copy(block, sealed.begin());
     pdata::seal(kind, MetaBlock(number), sealed);
     const auto stored = load_le<std::uint32_t>(block, 0);

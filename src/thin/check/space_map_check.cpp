@@ -63,9 +63,9 @@ void SpaceMapCheck::find_missing_bitmaps() {
 void SpaceMapCheck::compare(const Counted& counted) {
     if (map_.root.nr_blocks == 0)
         return;
-    constexpr std::size_t kAtOnce = 64;
-    for (std::size_t from = 0; from < map_.pages.size(); from += kAtOnce) {
-        const std::size_t to = std::min(from + kAtOnce, map_.pages.size());
+    constexpr std::size_t at_once = 64;
+    for (std::size_t from = 0; from < map_.pages.size(); from += at_once) {
+        const std::size_t to = std::min(from + at_once, map_.pages.size());
         std::vector<std::uint64_t> blocks;
         for (std::size_t i = from; i < to; ++i)
             if (map_.pages[i].usable)
@@ -180,11 +180,11 @@ void SpaceMapCheck::note(std::vector<WrongRun>& runs, const WrongRun& wrong) con
 }
 
 void SpaceMapCheck::tell_runs(const std::vector<WrongRun>& runs, MetaBlock bitmap) {
-    constexpr std::uint64_t kTold = 16; // of one bitmap and kind; the rest in a sum
+    constexpr std::uint64_t told = 16; // of one bitmap and kind; the rest in a sum
     for (const Severity severity : {Severity::damage, Severity::leak}) {
         std::uint64_t nr = 0;
         for (const auto& run : runs) {
-            if (run.severity != severity || ++nr > kTold)
+            if (run.severity != severity || ++nr > told)
                 continue;
             const std::uint64_t length = run.past - run.begin;
             add(severity,
@@ -198,11 +198,11 @@ void SpaceMapCheck::tell_runs(const std::vector<WrongRun>& runs, MetaBlock bitma
                                 ? ""
                                 : fmt::format("; so up to {}, {} counts", run.past - 1, length)));
         }
-        if (nr > kTold)
+        if (nr > told)
             add(severity,
                 bitmap,
                 fmt::format("{} more runs of {}s with counts too {} in this bitmap",
-                            nr - kTold,
+                            nr - told,
                             map_.unit,
                             severity == Severity::leak ? "high" : "low"));
     }
@@ -257,8 +257,9 @@ void SpaceMapCheck::tell_stale_overflow() {
 }
 
 void SpaceMapCheck::tell_allocated() {
+    // More than there are makes the number of free ones wrap around, in the kernel too.
     if (map_.root.nr_allocated != nr_used_)
-        add(Severity::warning,
+        add(map_.root.nr_allocated > map_.root.nr_blocks ? Severity::damage : Severity::warning,
             MetaBlock(0),
             fmt::format("the superblock says that {} {}s are in use, the bitmaps say {}",
                         map_.root.nr_allocated,

@@ -44,9 +44,9 @@ bool TreeCheck::is_on_path(MetaBlock block) const {
 }
 
 void TreeCheck::walk(std::span<const MetaBlock> roots) {
-    constexpr std::size_t kAtOnce = 256;
+    constexpr std::size_t at_once = 256;
     while (!roots.empty()) {
-        const auto part = roots.first(std::min(kAtOnce, roots.size()));
+        const auto part = roots.first(std::min(at_once, roots.size()));
         std::vector<std::uint64_t> unmet;
         for (const MetaBlock root : part) {
             if (!met_.contains(root)) {

@@ -38,5 +38,5 @@ grow_metadata() { # SIDE OTHER_SIDE
     turn "$1" "$1_grow_metadata" 512K
     turn "$2" make_devices "$2" 13 70
     turn "$2" "$2_grow_metadata" 768K
-    turn "$1" make_devices "$1" 71 130
+    turn "$1" make_devices "$1" 71 122
 }

@@ -67,7 +67,7 @@ ours_transaction() { ours_status transaction_id; }
 
 # In the kernel's words.
 ours_mode() {
-    if [[ $(ours_status read_only) == true ]]; then echo ro; else echo rw; fi
+    if [[ $(ours_status mode) == write ]]; then echo rw; else echo ro; fi
 }
 
 ours_needs_check() {

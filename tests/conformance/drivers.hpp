@@ -1,0 +1,42 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include "support/content.hpp"
+#include "support/embedded_pool_harness.hpp"
+
+/// \file
+/// The drivers that the suite runs on. A harness makes a pool of a PoolShape; what else it offers
+/// is what EmbeddedPoolHarness has.
+
+namespace thinsnap::test {
+
+/// On files through the page cache any byte can be written, past it whole blocks.
+using EmbeddedOnBytes = EmbeddedPoolHarness<1>;
+using EmbeddedOnBlocks = EmbeddedPoolHarness<4096>;
+
+inline constexpr std::uint64_t kChunk = 64U << 10U; // of PoolShape, unless a case changes it
+
+/// The usual device of a case.
+inline constexpr DeviceId kOne{1};
+inline constexpr DeviceId kTwo{2};
+inline constexpr DeviceId kThree{3};
+
+/// A device of the pool, seen as 16 MiB.
+[[nodiscard]] inline std::unique_ptr<BlockDevice> open(ThinPool& pool, DeviceId id) {
+    return pool.open_device(id, {.size = 16U << 20U});
+}
+
+/// Data chunks in use by what is committed.
+[[nodiscard]] inline std::uint64_t used_chunks(ThinPool& pool) {
+    pool.commit();
+    return pool.status().data.used;
+}
+
+} // namespace thinsnap::test
+
+TYPE_TO_STRING(thinsnap::test::EmbeddedOnBytes);
+TYPE_TO_STRING(thinsnap::test::EmbeddedOnBlocks);
+
+/// All drivers, for TEST_CASE_TEMPLATE.
+#define POOL_DRIVERS thinsnap::test::EmbeddedOnBytes, thinsnap::test::EmbeddedOnBlocks
