@@ -1,5 +1,7 @@
 #include "support/volatile_device.hpp"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "support/sparse_device.hpp"
@@ -128,15 +130,38 @@ bool VolatileDevice::is_broken() const {
     return false;
 }
 
+void VolatileDevice::make_durable(std::uint64_t number) {
+    const auto end = std::ranges::find_if(
+        unflushed_, [&](const Unflushed& operation) { return operation.number > number; });
+    for (auto operation = unflushed_.begin(); operation != end; ++operation)
+        perform(*operation, durable_);
+    unflushed_.erase(unflushed_.begin(), end);
+}
+
 void VolatileDevice::flush() {
+    std::uint64_t number = 0;
+    std::chrono::microseconds time{0};
+    {
+        const MutexLock lock(mutex_);
+        const PowerSupply::Operation now = power_.begin_operation();
+        if (now.last)
+            throw PowerCut{};
+        if (is_broken())
+            return;
+        number = now.number;
+        time = flush_time_;
+        if (time.count() == 0)
+            return make_durable(number);
+    }
+    std::this_thread::sleep_for(time);
     const MutexLock lock(mutex_);
-    if (power_.begin_operation().last)
-        throw PowerCut{};
-    if (is_broken())
-        return;
-    for (const Unflushed& operation : unflushed_)
-        perform(operation, durable_);
-    unflushed_.clear();
+    power_.require_power();
+    make_durable(number);
+}
+
+void VolatileDevice::set_flush_time(std::chrono::microseconds time) {
+    const MutexLock lock(mutex_);
+    flush_time_ = time;
 }
 
 void VolatileDevice::resize(std::uint64_t size) {

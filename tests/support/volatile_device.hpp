@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -83,6 +84,8 @@ public:
     /// Durable at once.
     void resize(std::uint64_t size);
     void break_barrier(BrokenBarrier barrier);
+    /// How long a flush takes; the others go on meanwhile. At first no time at all.
+    void set_flush_time(std::chrono::microseconds time);
 
     /// What has not been flushed, oldest first.
     struct Unflushed {
@@ -100,6 +103,8 @@ public:
 private:
     void remember(Unflushed operation) TS_REQUIRES(mutex_);
     [[nodiscard]] bool is_broken() const TS_REQUIRES(mutex_);
+    /// All that is unflushed up to that operation.
+    void make_durable(std::uint64_t number) TS_REQUIRES(mutex_);
 
     PowerSupply& power_;
     mutable Mutex mutex_;
@@ -107,6 +112,7 @@ private:
     SparseBytes durable_ TS_GUARDED_BY(mutex_);
     std::vector<Unflushed> unflushed_ TS_GUARDED_BY(mutex_);
     BrokenBarrier broken_ TS_GUARDED_BY(mutex_) = BrokenBarrier::none;
+    std::chrono::microseconds flush_time_ TS_GUARDED_BY(mutex_){0};
     std::uint64_t last_write_ TS_GUARDED_BY(mutex_) = UINT64_MAX; ///< its offset
 };
 

@@ -1,5 +1,7 @@
 #include "support/volatile_device.hpp"
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -105,6 +107,20 @@ TEST_SUITE("support.volatile_device") {
         m.power.cut_during(1);
         CHECK_THROWS_AS(m.disk.flush(), PowerCut);
         CHECK(m.disk.unflushed().size() == 1);
+    }
+
+    TEST_CASE("a flush that takes time covers what was written before it alone") {
+        Machine m;
+        m.disk.set_flush_time(std::chrono::milliseconds(30));
+        m.disk.write(0, pattern(1));
+        std::jthread flush([&] { m.disk.flush(); });
+        while (m.power.operations() < 2)
+            std::this_thread::yield();
+        m.disk.write(4096, pattern(2));
+        CHECK(m.disk.unflushed().size() == 2);
+        flush.join();
+        REQUIRE(m.disk.unflushed().size() == 1);
+        CHECK(m.disk.unflushed()[0].offset == 4096);
     }
 
     TEST_CASE("a discard is background at once and volatile until the flush") {
