@@ -60,6 +60,9 @@ macro(find_row)
     elseif(file MATCHES "^tests/unit/([^/]+)/")
         set(place tests)
         set(own ${CMAKE_MATCH_1} ${may_${CMAKE_MATCH_1}} support)
+        if("${CMAKE_MATCH_1}" STREQUAL "support")
+            list(APPEND own ${layers})
+        endif()
         set(own_folder "unit/${CMAKE_MATCH_1}/") # helper headers of the module's own tests
     elseif(file MATCHES "^tests/")
         # A helper header is named by its folder, as in "crash/power_cut.hpp".
