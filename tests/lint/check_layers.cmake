@@ -16,7 +16,7 @@ set(may_app engine pool thin pdata io base)
 
 # tools/<program>.
 set(may_tool_thinsnap app base)
-set(may_tool_thinsnap-bench app engine pool io base)
+set(may_tool_thinsnap-bench app engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.
