@@ -1,7 +1,7 @@
 #include "crash/model_rig.hpp"
 
 #include <algorithm>
-#include <set>
+#include <cstring>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kChunk = 64U << 10U;
 constexpr std::uint64_t kBlock = 4096;
+constexpr std::uint64_t kPiece = 256U << 10U; // compared at once
 
 std::vector<DiffRun> diff_of(ReadView& view, DeviceId left, DeviceId right) {
     std::vector<DiffRun> runs;
@@ -183,14 +184,14 @@ void ModelRig::read() {
 }
 
 void ModelRig::compare(DeviceId id, std::uint64_t offset, std::uint64_t length) {
-    std::vector<std::byte> actual(length);
-    std::vector<std::byte> expected(length);
-    handle(id).read(offset, actual);
-    model_.content(id).read(offset, expected);
+    actual_.resize(length);
+    expected_.resize(length);
+    handle(id).read(offset, actual_);
+    model_.content(id).read(offset, expected_);
     CAPTURE(id.value());
     CAPTURE(offset);
     CAPTURE(length);
-    REQUIRE((actual == expected));
+    REQUIRE(std::memcmp(actual_.data(), expected_.data(), length) == 0);
 }
 
 // --- the pool ------------------------------------------------------------------------------------
@@ -284,8 +285,8 @@ void ModelRig::check_all() {
     REQUIRE(status.transaction_id == transaction_id_);
     REQUIRE_FALSE(status.needs_check);
     for (const DeviceId id : model_.devices())
-        for (std::uint64_t at = 0; at < life_.device_size; at += 1U << 20U)
-            compare(id, at, 1U << 20U);
+        for (std::uint64_t at = 0; at < life_.device_size; at += kPiece)
+            compare(id, at, kPiece);
     compare_views();
     REQUIRE(findings_of(metadata_, data_.size()) == "");
 }

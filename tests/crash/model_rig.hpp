@@ -80,6 +80,8 @@ private:
     std::uint64_t data_chunks_;
     std::uint64_t metadata_blocks_;
     Tally tally_;
+    std::vector<std::byte> actual_;   ///< of compare(), kept for its memory
+    std::vector<std::byte> expected_; ///< likewise
 };
 
 } // namespace thinsnap::test

@@ -52,7 +52,7 @@ TEST_SUITE("crash.model") {
         live({.data_chunks = 6000,
               .most_data_chunks = 40000,
               .metadata_blocks = 4096,
-              .device_size = 256U << 20U,
+              .device_size = 96U << 20U,
               .most_devices = 10,
               .most_write = 2000000},
              6000);
