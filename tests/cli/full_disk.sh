@@ -9,6 +9,7 @@ need_tool unshare
 need_tool openssl
 if [[ ${2:-} != inside ]]; then
     unshare -m true 2>/dev/null || skip 'mount namespaces cannot be made here'
+    rm -rf "$work" # the shell that made it ends here
     exec unshare -m "$0" "$1" inside # the mount goes away with the process
 fi
 disk=$work/disk

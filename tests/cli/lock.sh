@@ -53,6 +53,20 @@ run 6 device create 2 --lock-timeout 0
 complains "in use by process $holder ("
 release
 
+rule 'a holder that /proc does not show is named by the lock file'
+if ((EUID == 0)) && unshare -pf --mount-proc true 2>/dev/null; then
+    hold_exclusive
+    status=0
+    unshare -pf --mount-proc "$program" device list --lock-timeout 0 2>"$work/err" || status=$?
+    check test "$status" = 6
+    complains "in use by process $holder ("
+    release
+    hold_shared
+    unshare -pf --mount-proc "$program" device create 2 --lock-timeout 0 2>"$work/err" || true
+    complains 'a process that cannot be seen from here'
+    release
+fi
+
 rule 'a holder that is killed leaves no lock behind'
 hold_exclusive
 kill -KILL "$holder"

@@ -16,7 +16,7 @@ set(may_app engine pool thin pdata io base)
 
 # tools/<program>.
 set(may_tool_thinsnap app base)
-set(may_tool_thinsnap-bench app engine pool io base)
+set(may_tool_thinsnap-bench app engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.
@@ -60,6 +60,10 @@ macro(find_row)
     elseif(file MATCHES "^tests/unit/([^/]+)/")
         set(place tests)
         set(own ${CMAKE_MATCH_1} ${may_${CMAKE_MATCH_1}} support)
+        if("${CMAKE_MATCH_1}" STREQUAL "support")
+            list(APPEND own ${layers})
+        endif()
+        set(own_folder "unit/${CMAKE_MATCH_1}/") # helper headers of the module's own tests
     elseif(file MATCHES "^tests/")
         # A helper header is named by its folder, as in "crash/power_cut.hpp".
         set(place tests)
@@ -80,6 +84,7 @@ if(count EQUAL 0)
 endif()
 
 foreach(file IN LISTS files)
+    set(own_folder "/")
     find_row()
     file(STRINGS "${ROOT}/${file}" lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")
     foreach(line IN LISTS lines)
@@ -89,6 +94,10 @@ foreach(file IN LISTS files)
         set(quote "${CMAKE_MATCH_1}")
         set(header "${CMAKE_MATCH_2}")
         if(quote STREQUAL "\"")
+            string(FIND "${header}" "${own_folder}" at_own_folder)
+            if(at_own_folder EQUAL 0)
+                continue()
+            endif()
             if(header MATCHES "^([^/]+)/")
                 if(NOT CMAKE_MATCH_1 IN_LIST own)
                     complain("${place} may not include \"${header}\"")

@@ -135,6 +135,7 @@ function(thinsnap_fuzzer name)
         thinsnap_script_test(fuzz.${name} LABEL unit COMMAND ${target} "${corpus}")
     endif()
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    add_dependencies(fuzzers ${target})
 endfunction()
 
 # The common part of tools, tests and fuzzers.
@@ -170,3 +171,5 @@ check_pie_supported(LANGUAGES CXX)
 
 # `cmake --build … --target threads_tests` builds what the ThreadSanitizer run needs, no more.
 add_custom_target(threads_tests)
+# The same for the run of the fuzzers.
+add_custom_target(fuzzers)

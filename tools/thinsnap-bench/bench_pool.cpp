@@ -65,8 +65,7 @@ void BenchPool::reopen() {
 }
 
 void BenchPool::apply(std::span<const PoolOperation> operations) {
-    const TransactionId id = pool_->status().transaction_id;
-    pool_->apply(operations, id, id);
+    pool_->apply(operations, TransactionId(0), TransactionId(0));
 }
 
 } // namespace thinsnap::bench

@@ -45,7 +45,7 @@ public:
     [[nodiscard]] ThinPool& operator*() { return *pool_; }
     [[nodiscard]] ThinPool* operator->() { return pool_.get(); }
     void reopen();
-    /// One batch, the transaction id unchanged.
+    /// One batch; the transaction id stays 0.
     void apply(std::span<const PoolOperation> operations);
     [[nodiscard]] fs::path data_path() const { return directory_ / "data"; }
 

@@ -150,7 +150,7 @@ TEST_SUITE("pdata.metadata_space_map") {
         CHECK(audit.damage == std::vector<std::string>{});
     }
 
-    TEST_CASE("the saved index follows the convention of the kernel") {
+    TEST_CASE("the saved metadata index follows the convention of the kernel") {
         PdataRig rig(600);
         static_cast<void>(rig.transaction.space_map().allocate());
         const auto root = rig.commit();
