@@ -75,11 +75,12 @@ void require_same_dump(thin::MetadataView& view, const std::string& path) {
     thin::dump_xml(view, [&](std::string_view piece) { ours += piece; });
     const auto theirs = run_tool({"thin_dump", path});
     CHECK(theirs.status == 0);
-    const auto [at, other] =
-        std::mismatch(ours.begin(), ours.end(), theirs.output.begin(), theirs.output.end());
+    const auto at =
+        std::mismatch(ours.begin(), ours.end(), theirs.output.begin(), theirs.output.end()).first;
+    const auto length = std::min<std::ptrdiff_t>(80, ours.end() - at);
     CHECK_MESSAGE(ours == theirs.output,
                   "first difference at byte " << (at - ours.begin()) << ": "
-                                              << std::string(at, std::min(at + 80, ours.end())));
+                                              << std::string(at, at + length));
 }
 
 void require_same_usage(thin::MetadataView& view, const std::string& path) {
