@@ -1,0 +1,425 @@
+#include "journal/state.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include <thinsnap/error.hpp>
+
+namespace thinsnap::journal {
+
+namespace {
+
+[[noreturn]] void refuse(Errc kind, const std::string& why) {
+    throw Error(kind, why);
+}
+
+void require_name(std::string_view what, const std::string& name) {
+    if (name.empty() || name.size() > State::kMaxName)
+        refuse(Errc::invalid_argument,
+               fmt::format("the {} name has {} bytes, 1 to {} are allowed",
+                           what,
+                           name.size(),
+                           State::kMaxName));
+}
+
+} // namespace
+
+// --- look-ups ----------------------------------------------------------------------------------
+
+const Layer* State::find_layer(DeviceId device) const {
+    const auto found = layers_.find(device);
+    return found == layers_.end() ? nullptr : &found->second;
+}
+
+const Layer* State::find_layer(const Digest& chain_id) const {
+    const Layer* best = nullptr;
+    const auto rank = [](const Layer& layer) {
+        return std::pair(layer.kind != LayerKind::applied, layer.device);
+    };
+    for (auto [at, end] = by_chain_.equal_range(chain_id); at != end; ++at) {
+        const Layer* layer = find_layer(at->second);
+        if (best == nullptr || rank(*layer) < rank(*best))
+            best = layer;
+    }
+    return best;
+}
+
+const Container* State::find_container(DeviceId device) const {
+    const auto found = containers_.find(device);
+    return found == containers_.end() ? nullptr : &found->second;
+}
+
+const Container* State::find_container(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : find_container(found->second);
+}
+
+const Image* State::find_image(std::string_view name) const {
+    const auto found = images_.find(name);
+    return found == images_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t State::children(DeviceId layer) const {
+    const auto found = children_.find(layer);
+    return found == children_.end() ? 0 : found->second;
+}
+
+bool State::knows(DeviceId device) const {
+    return layers_.contains(device) || containers_.contains(device);
+}
+
+// --- changes of the tables ---------------------------------------------------------------------
+
+void State::add_child(const std::optional<DeviceId>& parent) {
+    if (parent)
+        ++children_[*parent];
+}
+
+void State::remove_child(const std::optional<DeviceId>& parent) {
+    if (!parent)
+        return;
+    const auto found = children_.find(*parent);
+    if (--found->second == 0)
+        children_.erase(found);
+}
+
+void State::index(const Layer& layer) {
+    if (layer.stage == Stage::ready && layer.chain_id)
+        by_chain_.emplace(*layer.chain_id, layer.device);
+    add_child(layer.parent);
+}
+
+void State::unindex(const Layer& layer) {
+    if (layer.stage == Stage::ready && layer.chain_id) {
+        auto [at, end] = by_chain_.equal_range(*layer.chain_id);
+        at = std::find_if(at, end, [&](const auto& entry) {
+            return entry.second == layer.device;
+        });
+        if (at != end)
+            by_chain_.erase(at);
+    }
+    remove_child(layer.parent);
+}
+
+std::optional<Layer> State::exchange(DeviceId device, std::optional<Layer> value) {
+    std::optional<Layer> old;
+    auto found = layers_.find(device);
+    if (found != layers_.end()) {
+        unindex(found->second);
+        old = std::move(found->second);
+    }
+    if (!value) {
+        if (found != layers_.end())
+            layers_.erase(found);
+        return old;
+    }
+    if (found == layers_.end())
+        found = layers_.emplace(device, std::move(*value)).first;
+    else
+        found->second = std::move(*value);
+    index(found->second);
+    return old;
+}
+
+std::optional<Container> State::exchange(DeviceId device, std::optional<Container> value) {
+    std::optional<Container> old;
+    auto found = containers_.find(device);
+    if (found != containers_.end()) {
+        if (found->second.stage != Stage::condemned)
+            by_name_.erase(found->second.name);
+        remove_child(found->second.parent);
+        old = std::move(found->second);
+    }
+    if (!value) {
+        if (found != containers_.end())
+            containers_.erase(found);
+        return old;
+    }
+    if (found == containers_.end())
+        found = containers_.emplace(device, std::move(*value)).first;
+    else
+        found->second = std::move(*value);
+    if (found->second.stage != Stage::condemned)
+        by_name_.emplace(found->second.name, device);
+    add_child(found->second.parent);
+    return old;
+}
+
+std::optional<Image> State::exchange(const std::string& name, std::optional<Image> value) {
+    std::optional<Image> old;
+    const auto found = images_.find(name);
+    if (found != images_.end())
+        old = std::move(found->second);
+    if (value)
+        images_.insert_or_assign(name, std::move(*value));
+    else if (found != images_.end())
+        images_.erase(found);
+    return old;
+}
+
+void State::take_back(Undo& undo, std::size_t mark) {
+    while (undo.changes_.size() > mark) {
+        std::visit([this](auto& change) { exchange(change.first, std::move(change.second)); },
+                   undo.changes_.back());
+        undo.changes_.pop_back();
+    }
+}
+
+void State::forget_layer(DeviceId device) {
+    exchange(device, std::optional<Layer>());
+    for (auto& [id, layer] : layers_)
+        if (layer.parent == device)
+            layer.parent.reset();
+    for (auto& [id, container] : containers_)
+        if (container.parent == device)
+            container.parent.reset();
+    children_.erase(device);
+}
+
+void State::forget_container(DeviceId device) {
+    exchange(device, std::optional<Container>());
+}
+
+// --- records -----------------------------------------------------------------------------------
+
+/// One record at a time: everything is checked, then one value is exchanged.
+class Folder {
+public:
+    Folder(State& state, Undo* undo)
+        : state_(state)
+        , undo_(undo) {}
+
+    void operator()(const PoolCreate& /*record*/) const {}
+    void operator()(const PoolSnapshot& /*record*/) const {}
+    void operator()(const PoolDelete& /*record*/) const {}
+    void operator()(const Aborted& /*record*/) const {}
+
+    void operator()(const LayerAdded& record) {
+        require_new(record.device, record.parent);
+        put(record.device,
+            Layer{.device = record.device,
+                  .parent = record.parent,
+                  .kind = record.kind,
+                  .stage = Stage::preparing,
+                  .virtual_size = record.virtual_size,
+                  .created = record.created,
+                  .updated = record.created,
+                  .labels = record.labels});
+        state_.last_device_ = record.device;
+    }
+
+    void operator()(const LayerCommitted& record) {
+        Layer layer = need_layer(record.device, Stage::preparing);
+        layer.stage = Stage::ready;
+        layer.chain_id = record.chain_id;
+        layer.diff_id = record.diff_id;
+        layer.blobs = record.blobs;
+        layer.size = record.size;
+        layer.virtual_size = record.virtual_size;
+        put(record.device, std::move(layer));
+    }
+
+    void operator()(const LayerDigests& record) {
+        Layer layer = need_layer(record.device, Stage::ready);
+        set_once(layer.chain_id, record.chain_id, "chain ID", record.device);
+        set_once(layer.diff_id, record.diff_id, "diffID", record.device);
+        for (const Digest& blob : record.blobs)
+            if (std::ranges::find(layer.blobs, blob) == layer.blobs.end())
+                layer.blobs.push_back(blob);
+        put(record.device, std::move(layer));
+    }
+
+    void operator()(const LayerRemoved& record) {
+        need_layer(record.device, Stage::condemned);
+        erase<Layer>(record.device);
+    }
+
+    void operator()(const ContainerAdded& record) {
+        require_name("container's", record.name);
+        if (state_.find_container(record.name) != nullptr)
+            refuse(Errc::already_exists, fmt::format("container '{}' exists", record.name));
+        require_new(record.device, record.parent);
+        put(record.device,
+            Container{.device = record.device,
+                      .name = record.name,
+                      .parent = record.parent,
+                      .image = record.image,
+                      .stage = record.preparing ? Stage::preparing : Stage::ready,
+                      .virtual_size = record.virtual_size,
+                      .created = record.created,
+                      .updated = record.created,
+                      .labels = record.labels});
+        state_.last_device_ = record.device;
+    }
+
+    void operator()(const ContainerReady& record) {
+        Container container = need_container(record.device);
+        require_not_condemned(record.device, container.stage);
+        container.stage = Stage::ready;
+        container.virtual_size = record.virtual_size;
+        put(record.device, std::move(container));
+    }
+
+    void operator()(const ContainerRemoved& record) {
+        require_stage("container", record.device, need_container(record.device).stage,
+                      Stage::condemned);
+        erase<Container>(record.device);
+    }
+
+    void operator()(const ImageSet& record) {
+        require_name("image's", record.image.name);
+        put(record.image.name, record.image);
+    }
+
+    void operator()(const ImageRemoved& record) {
+        if (state_.find_image(record.name) == nullptr)
+            refuse(Errc::not_found, fmt::format("image '{}' does not exist", record.name));
+        erase<Image>(record.name);
+    }
+
+    void operator()(const Condemned& record) {
+        if (const Layer* found = state_.find_layer(record.device)) {
+            require_not_condemned(record.device, found->stage);
+            if (const auto children = state_.children(record.device); children > 0)
+                refuse(Errc::precondition,
+                       fmt::format("the layer on device {} cannot be condemned: {} layers and "
+                                   "containers are on it",
+                                   record.device.value(),
+                                   children));
+            Layer layer = *found;
+            layer.stage = Stage::condemned;
+            layer.chain_id.reset();
+            layer.parent.reset();
+            put(record.device, std::move(layer));
+            return;
+        }
+        Container container = need_container(record.device);
+        require_not_condemned(record.device, container.stage);
+        container.stage = Stage::condemned;
+        container.parent.reset();
+        put(record.device, std::move(container));
+    }
+
+    void operator()(const LabelsSet& record) {
+        if (const Layer* found = state_.find_layer(record.device)) {
+            require_not_condemned(record.device, found->stage);
+            Layer layer = *found;
+            layer.labels = record.labels;
+            layer.updated = record.updated;
+            put(record.device, std::move(layer));
+            return;
+        }
+        Container container = need_container(record.device);
+        require_not_condemned(record.device, container.stage);
+        container.labels = record.labels;
+        container.updated = record.updated;
+        put(record.device, std::move(container));
+    }
+
+    void operator()(const CheckpointEnd& record) {
+        state_.require_counts(record);
+        state_.last_device_ = record.last_device;
+    }
+
+private:
+    template <class Key, class Object>
+    void put(const Key& key, Object value) {
+        exchange(key, std::optional<Object>(std::move(value)));
+    }
+
+    template <class Object, class Key>
+    void erase(const Key& key) {
+        exchange(key, std::optional<Object>());
+    }
+
+    template <class Key, class Object>
+    void exchange(const Key& key, std::optional<Object> value) {
+        std::optional<Object> old = state_.exchange(key, std::move(value));
+        if (undo_ != nullptr)
+            undo_->changes_.emplace_back(std::pair(key, std::move(old)));
+    }
+
+    void require_new(DeviceId device, const std::optional<DeviceId>& parent) const {
+        if (device > kMaxDeviceId)
+            refuse(Errc::invalid_argument,
+                   fmt::format("device id {} is over {}", device.value(), kMaxDeviceId.value()));
+        if (state_.knows(device))
+            refuse(Errc::already_exists,
+                   fmt::format("device {} is a layer or container already", device.value()));
+        if (parent)
+            need_layer(*parent, Stage::ready);
+    }
+
+    [[nodiscard]] const Container& need_container(DeviceId device) const {
+        const Container* container = state_.find_container(device);
+        if (container == nullptr)
+            refuse(Errc::not_found,
+                   fmt::format("there is no layer or container on device {}", device.value()));
+        return *container;
+    }
+
+    const Layer& need_layer(DeviceId device, Stage stage) const {
+        const Layer* layer = state_.find_layer(device);
+        if (layer == nullptr)
+            refuse(Errc::not_found,
+                   fmt::format("there is no layer on device {}", device.value()));
+        require_stage("layer", device, layer->stage, stage);
+        return *layer;
+    }
+
+    static void
+    require_stage(std::string_view what, DeviceId device, Stage stage, Stage expected) {
+        if (stage != expected)
+            refuse(Errc::precondition,
+                   fmt::format("the {} on device {} is {}, expected {}",
+                               what,
+                               device.value(),
+                               to_string(stage),
+                               to_string(expected)));
+    }
+
+    static void require_not_condemned(DeviceId device, Stage stage) {
+        if (stage == Stage::condemned)
+            refuse(Errc::precondition, fmt::format("device {} is condemned", device.value()));
+    }
+
+    static void set_once(std::optional<Digest>& member,
+                         const std::optional<Digest>& value,
+                         std::string_view what,
+                         DeviceId device) {
+        if (member && value && *member != *value)
+            refuse(Errc::precondition,
+                   fmt::format("the {} of the layer on device {} is {}, and cannot become {}",
+                               what,
+                               device.value(),
+                               member->to_string(),
+                               value->to_string()));
+        if (value)
+            member = value;
+    }
+
+    State& state_;
+    Undo* undo_;
+};
+
+void State::apply(const Record& record, Undo* undo) {
+    std::visit(Folder(*this, undo), record);
+}
+
+void State::require_counts(const CheckpointEnd& end) const {
+    if (end.layers == layers_.size() && end.containers == containers_.size() &&
+        end.images == images_.size())
+        return;
+    refuse(Errc::precondition,
+           fmt::format("{} layers, {} containers and {} images were written, {}, {} and {} are "
+                       "there",
+                       end.layers,
+                       end.containers,
+                       end.images,
+                       layers_.size(),
+                       containers_.size(),
+                       images_.size()));
+}
+
+} // namespace thinsnap::journal
