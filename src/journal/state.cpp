@@ -166,8 +166,9 @@ void State::take_back(Undo& undo, std::size_t mark) {
     }
 }
 
-void State::forget_layer(DeviceId device) {
+void State::forget(DeviceId device) {
     exchange(device, std::optional<Layer>());
+    exchange(device, std::optional<Container>());
     for (auto& [id, layer] : layers_)
         if (layer.parent == device)
             layer.parent.reset();
@@ -175,10 +176,6 @@ void State::forget_layer(DeviceId device) {
         if (container.parent == device)
             container.parent.reset();
     children_.erase(device);
-}
-
-void State::forget_container(DeviceId device) {
-    exchange(device, std::optional<Container>());
 }
 
 // --- records -----------------------------------------------------------------------------------

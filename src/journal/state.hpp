@@ -89,9 +89,9 @@ public:
     /// given away again at once.
     void take_back(Undo& undo, std::size_t mark = 0);
 
-    /// For repair, which may do what no record can: no rule is checked.
-    void forget_layer(DeviceId device);
-    void forget_container(DeviceId device);
+    /// For repair, which may do what no record can: the layer or container is not there any more,
+    /// and what was on it has no parent.
+    void forget(DeviceId device);
 
     /// \throws Error(precondition)  the counts differ, both in the text
     void require_counts(const CheckpointEnd& end) const;

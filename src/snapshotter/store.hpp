@@ -21,6 +21,8 @@
 
 namespace thinsnap::snapshotter {
 
+class Gathering;
+
 /// What one caller wants done, as a whole or not at all.
 ///
 /// Each device that an operation makes has its LayerAdded or ContainerAdded among the records, each
@@ -38,6 +40,8 @@ public:
     /// A device id that nobody has; another with each call.
     /// \throws Error(no_space)  all 2^24 are taken
     [[nodiscard]] virtual DeviceId new_device() = 0;
+    /// Whether the pool has the device now; what a record names it should have.
+    [[nodiscard]] virtual bool pool_has(DeviceId device) const = 0;
 
     Draft() = default;
     Draft(const Draft&) = delete;
@@ -135,7 +139,6 @@ private:
         std::exception_ptr error{};
     };
     struct Group;
-    class Gathering;
 
     Store(ThinPool& pool,
           std::unique_ptr<journal::Journal> journal,
@@ -144,13 +147,18 @@ private:
           std::unordered_set<DeviceId> devices);
 
     void run_group() TS_REQUIRES(commit_mutex_);
+    void gather(Group& group) TS_REQUIRES(commit_mutex_);
+    /// \return false: it has to wait for the next group
+    [[nodiscard]] bool join(Member& member, Gathering& gathering, Group& group)
+        TS_REQUIRES(commit_mutex_);
     void carry_out(Group& group) TS_REQUIRES(commit_mutex_);
     void apply_to_pool(Group& group) TS_REQUIRES(commit_mutex_);
-    void pool_refused(Group& group, const std::exception_ptr& error) TS_REQUIRES(commit_mutex_);
+    void append_abort() TS_REQUIRES(commit_mutex_);
+    void answer_refused(Group& group) TS_REQUIRES(commit_mutex_);
     void publish(Group& group) TS_REQUIRES(commit_mutex_);
     void checkpoint_if_due() TS_REQUIRES(commit_mutex_);
     void require_working() const TS_REQUIRES(commit_mutex_);
-    [[nodiscard]] DeviceId next_device() TS_REQUIRES(commit_mutex_);
+    void remove(std::span<const DeviceId> devices);
 
     ThinPool& pool_;
     Recovery recovery_;

@@ -5,13 +5,15 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io pdata thin pool engine app)
+set(layers base io journal pdata thin pool engine snapshotter app)
 set(may_base)
 set(may_io base)
+set(may_journal base)
 set(may_pdata io base)
 set(may_thin pdata io base)
 set(may_pool io base)
 set(may_engine pool thin pdata io base)
+set(may_snapshotter pool journal layer ext4 oci io base)
 set(may_app engine pool thin pdata io base)
 
 # tools/<program>.
