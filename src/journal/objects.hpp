@@ -45,7 +45,7 @@ enum class Stage : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Stage stage) noexcept;
 
 struct Layer {
-    DeviceId device;
+    DeviceId device{};
     std::optional<DeviceId> parent{}; ///< a ready layer; none: a bottom layer
     LayerKind kind = LayerKind::applied;
     Stage stage = Stage::preparing;
@@ -62,7 +62,7 @@ struct Layer {
 };
 
 struct Container {
-    DeviceId device;
+    DeviceId device{};
     std::string name{};
     std::optional<DeviceId> parent{}; ///< a ready layer; none: on nothing
     std::string image{};              ///< the image's name that was used; empty: none

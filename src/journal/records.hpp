@@ -20,13 +20,13 @@ namespace thinsnap::journal {
 // What the pool has to do. Made from the pool operations of a commit; a redo reads them back.
 
 struct PoolCreate {
-    DeviceId device;
+    DeviceId device{};
     friend bool operator==(const PoolCreate&, const PoolCreate&) = default;
 };
 
 struct PoolSnapshot {
-    DeviceId device;
-    DeviceId origin;
+    DeviceId device{};
+    DeviceId origin{};
     /// Somebody may write to the origin: made later, the snapshot would not be what was asked for,
     /// so it is never redone.
     bool origin_active = false;
@@ -34,7 +34,7 @@ struct PoolSnapshot {
 };
 
 struct PoolDelete {
-    DeviceId device;
+    DeviceId device{};
     friend bool operator==(const PoolDelete&, const PoolDelete&) = default;
 };
 
@@ -42,7 +42,7 @@ struct PoolDelete {
 
 /// A device that is to become a layer; its stage is `preparing`.
 struct LayerAdded {
-    DeviceId device;
+    DeviceId device{};
     std::optional<DeviceId> parent{};
     LayerKind kind = LayerKind::applied;
     Time created{};
@@ -53,7 +53,7 @@ struct LayerAdded {
 
 /// The layer's content is still and durable: what is derived from it. It is `ready` now.
 struct LayerCommitted {
-    DeviceId device;
+    DeviceId device{};
     std::optional<Digest> chain_id{};
     std::optional<Digest> diff_id{};
     std::vector<Digest> blobs{};
@@ -65,7 +65,7 @@ struct LayerCommitted {
 /// Digests of a ready layer that became known later. An ID that is there already stays as it is,
 /// and must be the same; blobs are added to those that are there.
 struct LayerDigests {
-    DeviceId device;
+    DeviceId device{};
     std::optional<Digest> chain_id{};
     std::optional<Digest> diff_id{};
     std::vector<Digest> blobs{};
@@ -74,12 +74,12 @@ struct LayerDigests {
 
 /// With its PoolDelete in one transaction.
 struct LayerRemoved {
-    DeviceId device;
+    DeviceId device{};
     friend bool operator==(const LayerRemoved&, const LayerRemoved&) = default;
 };
 
 struct ContainerAdded {
-    DeviceId device;
+    DeviceId device{};
     std::string name{};
     std::optional<DeviceId> parent{};
     std::string image{};
@@ -92,14 +92,14 @@ struct ContainerAdded {
 
 /// The container can be used, and is that large: ends `preparing`, and follows a growth.
 struct ContainerReady {
-    DeviceId device;
+    DeviceId device{};
     std::uint64_t virtual_size = 0;
     friend bool operator==(const ContainerReady&, const ContainerReady&) = default;
 };
 
 /// With its PoolDelete in one transaction.
 struct ContainerRemoved {
-    DeviceId device;
+    DeviceId device{};
     friend bool operator==(const ContainerRemoved&, const ContainerRemoved&) = default;
 };
 
@@ -116,13 +116,13 @@ struct ImageRemoved {
 
 /// A layer or a container loses name, chain ID and parent, and is to be deleted.
 struct Condemned {
-    DeviceId device;
+    DeviceId device{};
     friend bool operator==(const Condemned&, const Condemned&) = default;
 };
 
 /// Replaces all labels of a layer or a container.
 struct LabelsSet {
-    DeviceId device;
+    DeviceId device{};
     Time updated{};
     Labels labels{};
     friend bool operator==(const LabelsSet&, const LabelsSet&) = default;
@@ -130,7 +130,7 @@ struct LabelsSet {
 
 /// The frame before this one was not carried out: as if it had never been.
 struct Aborted {
-    TransactionId transaction; ///< of that frame
+    TransactionId transaction{}; ///< of that frame
     friend bool operator==(const Aborted&, const Aborted&) = default;
 };
 
@@ -139,7 +139,7 @@ struct CheckpointEnd {
     std::uint64_t layers = 0;
     std::uint64_t containers = 0;
     std::uint64_t images = 0;
-    DeviceId last_device; ///< the id that was given away last
+    DeviceId last_device{}; ///< the id that was given away last
     friend bool operator==(const CheckpointEnd&, const CheckpointEnd&) = default;
 };
 
