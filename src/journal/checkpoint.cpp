@@ -52,12 +52,8 @@ void finish(const Object& object, const Visit& visit) {
 }
 
 void put_layer(const Layer& layer, const Visit& visit) {
-    visit(LayerAdded{layer.device,
-                     layer.parent,
-                     layer.kind,
-                     layer.created,
-                     layer.virtual_size,
-                     layer.labels});
+    visit(LayerAdded{
+        layer.device, layer.parent, layer.kind, layer.created, layer.virtual_size, layer.labels});
     // A condemned one may have been committed or not: that makes no difference any more.
     if (layer.stage != Stage::preparing)
         visit(LayerCommitted{layer.device,
@@ -101,20 +97,17 @@ void for_each_record_of(const State& state, const Visit& visit) {
                         state.last_device()});
 }
 
-Checkpoint
-make_checkpoint(const Header& header, const State& state, TransactionId transaction) {
+Checkpoint make_checkpoint(const Header& header, const State& state, TransactionId transaction) {
     Checkpoint made{.header = header, .bytes = {}, .frames = 0};
     const HeaderBytes packed = pack(header);
     made.bytes.assign(packed.begin(), packed.end());
     const std::uint32_t seed = frame_seed(header);
     std::vector<std::byte> payload;
     const auto put_frame = [&] {
-        const auto frame =
-            pack_frame({.transaction = transaction,
-                        .number = ++made.frames,
-                        .kind = FrameKind::checkpoint},
-                       payload,
-                       seed);
+        const auto frame = pack_frame(
+            {.transaction = transaction, .number = ++made.frames, .kind = FrameKind::checkpoint},
+            payload,
+            seed);
         made.bytes.insert(made.bytes.end(), frame.begin(), frame.end());
         payload.clear();
     };

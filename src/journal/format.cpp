@@ -37,9 +37,8 @@ HeaderBytes pack(const Header& header) {
 
 Header unpack_header(std::span<const std::byte> bytes) {
     if (bytes.size() < kHeaderSize)
-        throw Error(
-            Errc::corrupt,
-            fmt::format("{} bytes, a journal has at least {}", bytes.size(), kHeaderSize));
+        throw Error(Errc::corrupt,
+                    fmt::format("{} bytes, a journal has at least {}", bytes.size(), kHeaderSize));
     if (!std::ranges::equal(bytes.first(kMagic.size()), std::as_bytes(std::span(kMagic))))
         throw Error(Errc::corrupt, "not a journal of thinsnap (the magic at offset 0 differs)");
     const auto version = load_le<std::uint32_t>(bytes, 8);
@@ -51,10 +50,9 @@ Header unpack_header(std::span<const std::byte> bytes) {
     const std::uint32_t seen = load_le<std::uint32_t>(bytes, kHeaderChecksum);
     const std::uint32_t computed = crc32c_raw(bytes.first(kHeaderChecksum));
     if (seen != computed)
-        throw Error(Errc::corrupt,
-                    fmt::format("header at offset 0: checksum {:08x}, expected {:08x}",
-                                seen,
-                                computed));
+        throw Error(
+            Errc::corrupt,
+            fmt::format("header at offset 0: checksum {:08x}, expected {:08x}", seen, computed));
     if (load_le<std::uint32_t>(bytes, 12) != kHeaderSize)
         throw Error(Errc::corrupt,
                     fmt::format("header at offset 0: size {}, expected {}",
@@ -102,8 +100,7 @@ find_frame(std::span<const std::byte> file, std::size_t offset, std::uint32_t se
     frame.header.transaction = TransactionId(load_le<std::uint64_t>(header, 8));
     frame.header.number = load_le<std::uint32_t>(header, 16);
     frame.header.kind = static_cast<FrameKind>(load_le<std::uint32_t>(header, 20));
-    if (frame.header.length > kMaxPayload ||
-        file.size() - offset < frame_size(frame.header.length))
+    if (frame.header.length > kMaxPayload || file.size() - offset < frame_size(frame.header.length))
         return std::nullopt;
     frame.payload = file.subspan(offset + kFrameHeaderSize, frame.header.length);
     if (load_le<std::uint32_t>(header, 24) != crc32c_raw(frame.payload, seed))

@@ -22,7 +22,8 @@
 ///      24  crc32c of the payload              28 crc32c of bytes 0..27
 ///
 /// A frame's checksums start from the header's own, which covers uuid and generation: a copy of a
-/// frame of another journal, or bytes made to look like one (a manifest may hold anything), is none.
+/// frame of another journal, or bytes made to look like one (a manifest may hold anything), is
+/// none.
 
 namespace thinsnap::journal {
 

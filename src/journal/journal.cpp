@@ -47,8 +47,7 @@ std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
 
 void create_journal(JournalDirectory& directory, const Uuid& pool, TransactionId transaction) {
     if (directory.open(kFileName, true))
-        throw Error(Errc::already_exists,
-                    fmt::format("{} exists", directory.path_of(kFileName)));
+        throw Error(Errc::already_exists, fmt::format("{} exists", directory.path_of(kFileName)));
     replace_journal(directory, {.pool = pool, .generation = 1}, State{}, transaction);
 }
 
@@ -162,8 +161,7 @@ void Journal::switch_to(const Checkpoint& checkpoint) {
     seed_ = frame_seed(header_);
     frames_ = checkpoint.frames;
     end_ = checkpoint.bytes.size();
-    checkpoint_due_ =
-        std::max(options_.checkpoint_minimum, end_ * options_.checkpoint_factor);
+    checkpoint_due_ = std::max(options_.checkpoint_minimum, end_ * options_.checkpoint_factor);
 }
 
 } // namespace thinsnap::journal

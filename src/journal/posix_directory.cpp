@@ -12,7 +12,6 @@
 #include <thinsnap/error.hpp>
 
 #include "base/fd.hpp"
-
 #include "journal/journal_directory.hpp"
 
 namespace thinsnap::journal {

@@ -64,13 +64,12 @@ private:
             check_order(frame.header);
             fold(frame);
         } catch (const Error& error) {
-            return Damage{fmt::format("frame {} at offset {}: {}",
-                                      frame.header.number,
-                                      frame.offset,
-                                      error.what()),
-                          frame.offset,
-                          frame.end(),
-                          error.kind() == Errc::unsupported ? Errc::unsupported : Errc::corrupt};
+            return Damage{
+                fmt::format(
+                    "frame {} at offset {}: {}", frame.header.number, frame.offset, error.what()),
+                frame.offset,
+                frame.end(),
+                error.kind() == Errc::unsupported ? Errc::unsupported : Errc::corrupt};
         }
         return std::nullopt;
     }
@@ -122,8 +121,8 @@ private:
 
     void fold(const Frame& frame) {
         LastChange change{frame.header.transaction, {}, {}};
-        const bool moves = frame.header.kind == FrameKind::change &&
-                           frame.header.transaction != to_.transaction;
+        const bool moves =
+            frame.header.kind == FrameKind::change && frame.header.transaction != to_.transaction;
         Undo* undo = frame.header.kind == FrameKind::change ? &change.undo : nullptr;
         bool complete = false;
         try {
@@ -287,8 +286,7 @@ std::optional<Contents> read_journal(JournalDirectory& directory, const ReadOpti
                 continue;
             }
         }
-        return give(
-            std::move(contents), std::move(damage), directory.path_of(kFileName), options);
+        return give(std::move(contents), std::move(damage), directory.path_of(kFileName), options);
     }
     return std::nullopt;
 }

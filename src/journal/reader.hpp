@@ -53,8 +53,8 @@ struct ReadOptions {
 /// Reads a journal; writes nothing and needs no lock.
 ///
 /// Beside a writer it sees a prefix of what the writer has appended, up to a frame that may still
-/// be aborted; a checkpoint's rename does not disturb it. What looks damaged is read again first: it
-/// may have been a frame on its way.
+/// be aborted; a checkpoint's rename does not disturb it. What looks damaged is read again first:
+/// it may have been a frame on its way.
 ///
 /// A place without a valid frame, behind which no valid frame is found, is where the journal ends:
 /// an append that a crash tore, or that is going on.

@@ -19,8 +19,8 @@ constexpr std::uint8_t kOptional = 0x80;
 
 /// The types, in the order of Record's alternatives. 48 is reserved for what is to be active after
 /// a boot: container, mount point, read-only.
-constexpr std::array<std::uint8_t, 16> kTypes{1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33,
-                                              40, 41};
+constexpr std::array<std::uint8_t, 16> kTypes{
+    1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41};
 static_assert(kTypes.size() == std::variant_size_v<Record>);
 
 template <class R, class T>
@@ -386,8 +386,7 @@ bool decode_as(std::uint8_t type,
     if constexpr (I < std::variant_size_v<Record>) {
         if (type != kTypes[I])
             return decode_as<I + 1>(type, body, visit);
-        visit(Record(std::in_place_index<I>,
-                     decode<std::variant_alternative_t<I, Record>>(body)));
+        visit(Record(std::in_place_index<I>, decode<std::variant_alternative_t<I, Record>>(body)));
         return true;
     }
     return false;

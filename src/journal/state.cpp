@@ -93,9 +93,7 @@ void State::index(const Layer& layer) {
 void State::unindex(const Layer& layer) {
     if (layer.stage == Stage::ready && layer.chain_id) {
         auto [at, end] = by_chain_.equal_range(*layer.chain_id);
-        at = std::find_if(at, end, [&](const auto& entry) {
-            return entry.second == layer.device;
-        });
+        at = std::find_if(at, end, [&](const auto& entry) { return entry.second == layer.device; });
         if (at != end)
             by_chain_.erase(at);
     }
@@ -259,8 +257,8 @@ public:
     }
 
     void operator()(const ContainerRemoved& record) {
-        require_stage("container", record.device, need_container(record.device).stage,
-                      Stage::condemned);
+        require_stage(
+            "container", record.device, need_container(record.device).stage, Stage::condemned);
         erase<Container>(record.device);
     }
 
@@ -359,14 +357,12 @@ private:
     const Layer& need_layer(DeviceId device, Stage stage) const {
         const Layer* layer = state_.find_layer(device);
         if (layer == nullptr)
-            refuse(Errc::not_found,
-                   fmt::format("there is no layer on device {}", device.value()));
+            refuse(Errc::not_found, fmt::format("there is no layer on device {}", device.value()));
         require_stage("layer", device, layer->stage, stage);
         return *layer;
     }
 
-    static void
-    require_stage(std::string_view what, DeviceId device, Stage stage, Stage expected) {
+    static void require_stage(std::string_view what, DeviceId device, Stage stage, Stage expected) {
         if (stage != expected)
             refuse(Errc::precondition,
                    fmt::format("the {} on device {} is {}, expected {}",

@@ -97,8 +97,8 @@ public:
     void require_counts(const CheckpointEnd& end) const;
 
     friend bool operator==(const State& a, const State& b) {
-        return a.layers_ == b.layers_ && a.containers_ == b.containers_ &&
-               a.images_ == b.images_ && a.last_device_ == b.last_device_;
+        return a.layers_ == b.layers_ && a.containers_ == b.containers_ && a.images_ == b.images_ &&
+               a.last_device_ == b.last_device_;
     }
 
     static constexpr std::size_t kMaxName = 4096; ///< bytes, of containers and images

@@ -57,8 +57,7 @@ bool BatchNames::add_one(const PoolOperation& operation) {
 
 bool BatchNames::accepts(const std::vector<PoolOperation>& operations) const {
     BatchNames copy = *this;
-    return std::ranges::all_of(operations,
-                               [&](const PoolOperation& o) { return copy.add_one(o); });
+    return std::ranges::all_of(operations, [&](const PoolOperation& o) { return copy.add_one(o); });
 }
 
 void BatchNames::add(const std::vector<PoolOperation>& operations) {
@@ -93,12 +92,10 @@ void Gathering::require_present(const PoolOperation& operation, const BatchNames
     const auto* snapshot = std::get_if<CreateSnapshot>(&operation);
     if (snapshot != nullptr && !has(snapshot->origin))
         throw absent(snapshot->origin);
-    const DeviceId made =
-        snapshot != nullptr ? snapshot->id : std::get<CreateThin>(operation).id;
+    const DeviceId made = snapshot != nullptr ? snapshot->id : std::get<CreateThin>(operation).id;
     if (made > kMaxDeviceId)
-        throw Error(
-            Errc::invalid_argument,
-            fmt::format("device id {} is over {}", made.value(), kMaxDeviceId.value()));
+        throw Error(Errc::invalid_argument,
+                    fmt::format("device id {} is over {}", made.value(), kMaxDeviceId.value()));
     if (has(made))
         throw Error(Errc::already_exists, fmt::format("thin device {} exists", made.value()));
 }

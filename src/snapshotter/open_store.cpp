@@ -128,9 +128,8 @@ void condemn_unfinished(Store& store, Recovery& recovery) {
 
 } // namespace
 
-std::unique_ptr<Store> open_store(ThinPool& pool,
-                                  journal::JournalDirectory& directory,
-                                  const StoreOptions& options) {
+std::unique_ptr<Store>
+open_store(ThinPool& pool, journal::JournalDirectory& directory, const StoreOptions& options) {
     PoolStatus status = pool.status();
     auto read = journal::read_journal(directory);
     Contents contents = read ? std::move(*read) : create(pool, directory, status, options);
@@ -157,8 +156,7 @@ journal::State read_state(ThinPool& pool, journal::JournalDirectory& directory) 
     auto contents = journal::read_journal(directory);
     if (!contents)
         throw Error(Errc::not_found,
-                    fmt::format("there is no journal ({})",
-                                directory.path_of(journal::kFileName)));
+                    fmt::format("there is no journal ({})", directory.path_of(journal::kFileName)));
     const PoolStatus status = pool.status();
     require_fit(*contents, status, directory);
     if (contents->transaction != status.transaction_id)

@@ -63,13 +63,11 @@ bool has(const std::vector<DeviceId>& devices, DeviceId id) {
 
 void judge_journal(const Both& both, std::vector<Finding>& findings) {
     const auto found = [&](FindingKind kind, std::string text) {
-        findings.push_back(
-            {.kind = kind, .device = {}, .name = {}, .text = std::move(text)});
+        findings.push_back({.kind = kind, .device = {}, .name = {}, .text = std::move(text)});
     };
     if (!both.has_journal) {
         found(FindingKind::journal_missing,
-              fmt::format("there is no journal, and the pool has {} devices",
-                          both.devices.size()));
+              fmt::format("there is no journal, and the pool has {} devices", both.devices.size()));
         return;
     }
     if (!both.contents.damage.empty())
@@ -126,24 +124,23 @@ void judge_devices(const Both& both, std::vector<Finding>& findings) {
         entry(id, container.stage, "container", container.name);
     for (const DeviceId id : both.devices)
         if (!state.knows(id) && !has(both.pending, id))
-            findings.push_back({FindingKind::orphan_device,
-                                id,
-                                {},
-                                fmt::format("device {} of the pool is no layer and no container",
-                                            id.value())});
+            findings.push_back(
+                {FindingKind::orphan_device,
+                 id,
+                 {},
+                 fmt::format("device {} of the pool is no layer and no container", id.value())});
 }
 
 void judge_images(const Both& both, std::vector<Finding>& findings) {
     const journal::State& state = both.contents.state;
     for (const auto& [name, image] : state.images())
         if (image.top_chain && state.find_layer(*image.top_chain) == nullptr)
-            findings.push_back(
-                {FindingKind::image_without_layer,
-                 {},
-                 name,
-                 fmt::format("the image {} needs the layer {}, which is not there",
-                             name,
-                             image.top_chain->to_string())});
+            findings.push_back({FindingKind::image_without_layer,
+                                {},
+                                name,
+                                fmt::format("the image {} needs the layer {}, which is not there",
+                                            name,
+                                            image.top_chain->to_string())});
 }
 
 std::vector<Finding> findings_in(const Both& both) {
@@ -165,8 +162,7 @@ bool lists(std::span<const Finding> findings, FindingKind kind) {
 void require_found(std::span<const Finding> chosen, const std::vector<Finding>& found) {
     for (const Finding& finding : chosen)
         if (std::ranges::find(found, finding) == found.end())
-            throw Error(Errc::precondition,
-                        fmt::format("not found (any more): {}", finding.text));
+            throw Error(Errc::precondition, fmt::format("not found (any more): {}", finding.text));
     for (const Finding& finding : found)
         if (!finding.device && finding.name.empty() && !lists(chosen, finding.kind))
             throw Error(Errc::precondition,

@@ -40,9 +40,9 @@ struct Finding {
 
 /// What is wrong, the journal and the gap first, then by device id. Changes nothing.
 ///
-/// A transaction that the next opening of the store will redo, and a torn tail that it will cut, are
-/// no findings. Nor are preparing and condemned entries while a store is open: ask when none is.
-/// \throws SystemError; Error(unsupported)  a journal of a newer version
+/// A transaction that the next opening of the store will redo, and a torn tail that it will cut,
+/// are no findings. Nor are preparing and condemned entries while a store is open: ask when none
+/// is. \throws SystemError; Error(unsupported)  a journal of a newer version
 [[nodiscard]] std::vector<Finding> compare(ThinPool& pool, journal::JournalDirectory& directory);
 
 /// Fixes what is listed, of what compare() found. No store may be open.

@@ -183,8 +183,7 @@ void Store::carry_out(Group& group) {
     const bool moves = !group.operations.empty();
     journal_->reserve(group.payload.size() + journal::frame_size(64)); // and for an abort
     try {
-        journal_->append(
-            FrameKind::change, transaction_ + (moves ? 1 : 0), group.payload);
+        journal_->append(FrameKind::change, transaction_ + (moves ? 1 : 0), group.payload);
     } catch (...) { // thrown on
         failure_ = journal_->failure();
         throw Error(Errc::io, failure_);

@@ -53,7 +53,8 @@ protected:
 
 /// Checks the caller's wish against the draft and says what is to be done; throws to refuse, which
 /// concerns this caller only. It is called with locks held, in any thread that commits, maybe more
-/// than once (the last call counts): it only computes, and leaves its results behind for its caller.
+/// than once (the last call counts): it only computes, and leaves its results behind for its
+/// caller.
 using Builder = std::function<Proposal(Draft& draft)>;
 
 struct StoreOptions {
@@ -96,7 +97,8 @@ public:
     /// Durable when it returns. A layer that a LayerCommitted names has its data and mappings made
     /// durable before.
     /// \throws whatever the builder throws, or State::apply() for its records; nothing has changed
-    /// \throws Error(invalid_argument)  the proposal breaks a rule of Proposal, or names an id twice
+    /// \throws Error(invalid_argument)  the proposal breaks a rule of Proposal, or names an id
+    /// twice
     ///                 (except as the origin of later snapshots)
     /// \throws Error(already_exists, not_found, busy, no_space, read_only)  see ThinPool::apply();
     ///                 nothing has changed
@@ -192,9 +194,8 @@ private:
 ///                              is of another pool. Nothing has changed.
 /// \throws Error(not_found)     no journal, and the pool has devices (or `create` is not set)
 /// \throws see journal::read_journal(), ThinPool::apply()
-[[nodiscard]] std::unique_ptr<Store> open_store(ThinPool& pool,
-                                                journal::JournalDirectory& directory,
-                                                const StoreOptions& options = {});
+[[nodiscard]] std::unique_ptr<Store>
+open_store(ThinPool& pool, journal::JournalDirectory& directory, const StoreOptions& options = {});
 
 /// What is committed, for who only reads the pool (under a shared lock): nothing is written. A last
 /// transaction that the pool has not done is left out.

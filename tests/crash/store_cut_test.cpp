@@ -73,16 +73,15 @@ void judge_all(StoreWorld& world, std::size_t effort, std::uint64_t seed, Report
     for (const Survivors& survivors : choose_survivors(world.unflushed().size(), 3, effort, seed)) {
         ++report.images;
         for (const std::string& text : judge(world.after_cut(survivors), world.ledger()))
-            report.violations.push_back(fmt::format(
-                "cut {}, survivors {}: {}", report.cuts, survivors.text(), text));
+            report.violations.push_back(
+                fmt::format("cut {}, survivors {}: {}", report.cuts, survivors.text(), text));
     }
 }
 
 Report cut_everywhere(const Scenario& scenario, std::uint64_t seed, const Broken& broken = {}) {
     const Start start = prepare(scenario);
     Report report;
-    const bool control =
-        broken.directory != BrokenSync::none || broken.data != BrokenBarrier::none;
+    const bool control = broken.directory != BrokenSync::none || broken.data != BrokenBarrier::none;
     for (bool completed = false; !completed;) {
         ++report.cuts;
         StoreWorld world(start.images, scenario.journal_limit);
@@ -113,20 +112,17 @@ void make_image(StoreWorld& world) {
     world.make_container("old", 2);
 }
 
-const Scenario kLife{
-    .setup = make_image,
-    .operation =
-        [](StoreWorld& world) {
-            world.make_container("web", 2);
-            world.relabel("web", 1);
-            world.commit_container("web", 3, 31, 32);
-            world.relabel("web", 2);
-            world.remove_container("old");
-            world.make_container("new", 3);
-            world.make_layer(4, 14, 3);
-            world.remove_image("debian");
-            world.remove_layer(4);
-        }};
+const Scenario kLife{.setup = make_image, .operation = [](StoreWorld& world) {
+                         world.make_container("web", 2);
+                         world.relabel("web", 1);
+                         world.commit_container("web", 3, 31, 32);
+                         world.relabel("web", 2);
+                         world.remove_container("old");
+                         world.make_container("new", 3);
+                         world.make_layer(4, 14, 3);
+                         world.remove_image("debian");
+                         world.remove_layer(4);
+                     }};
 
 /// The same, with a checkpoint every few frames.
 Scenario with_checkpoints() {
@@ -151,15 +147,13 @@ TEST_SUITE("crash.store") {
     }
 
     TEST_CASE("a power cut while a container that is written becomes a layer tears neither") {
-        require_safe({.setup = make_image,
-                      .operation = [](StoreWorld& world) {
+        require_safe({.setup = make_image, .operation = [](StoreWorld& world) {
                           world.commit_container("old", 3, 31, 32);
                       }});
     }
 
     TEST_CASE("a power cut while things are deleted leaves none of them half") {
-        require_safe({.setup = make_image,
-                      .operation = [](StoreWorld& world) {
+        require_safe({.setup = make_image, .operation = [](StoreWorld& world) {
                           world.remove_image("debian");
                           world.remove_container("old");
                           world.remove_layer(2);
@@ -197,7 +191,7 @@ TEST_SUITE("crash.store") {
         const Start start = prepare(scenario);
         Report report;
         for (bool completed = false; !completed;) {
-            report.cuts += long_run() ? 1 : 3;
+            report.cuts += long_run() ? 1U : 3U;
             StoreWorld first(start.images);
             first.ledger() = start.ledger;
             completed = run_until_cut(first, report.cuts, scenario.operation);
@@ -221,7 +215,7 @@ TEST_SUITE("crash.store") {
         const Start start = prepare(kLife);
         Report report;
         for (bool completed = false; !completed;) {
-            report.cuts += long_run() ? 1 : 2;
+            report.cuts += long_run() ? 1U : 2U;
             StoreWorld world(start.images, 400);
             world.ledger() = start.ledger;
             completed = run_until_cut(world, report.cuts, kLife.operation);

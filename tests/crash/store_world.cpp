@@ -29,9 +29,8 @@ namespace {
 constexpr std::uint64_t kBytes = 80'000; // of a layer: two chunks
 
 snapshotter::StoreOptions options(std::uint64_t journal_limit) {
-    return {.journal = {.headroom = 1024,
-                        .checkpoint_factor = 2,
-                        .checkpoint_minimum = journal_limit}};
+    return {
+        .journal = {.headroom = 1024, .checkpoint_factor = 2, .checkpoint_minimum = journal_limit}};
 }
 
 } // namespace
@@ -113,8 +112,7 @@ void StoreWorld::commit_container(const std::string& name,
         id = draft.new_device();
         const DeviceId origin = draft.state().find_container(name)->device;
         return Proposal{{CreateSnapshot{id, origin}},
-                        {journal::LayerAdded{.device = id,
-                                             .kind = journal::LayerKind::committed}}};
+                        {journal::LayerAdded{.device = id, .kind = journal::LayerKind::committed}}};
     });
     write(name, next_pattern);
     store_->commit([&](Draft&) {
@@ -253,15 +251,11 @@ private:
 
     void check_label(const State& state, const std::string& name, Ledger::Versions versions) {
         const auto* found = state.find_container(name);
-        const std::uint64_t seen = found == nullptr || found->labels.empty()
-                                       ? 0
-                                       : std::stoull(found->labels.at("v"));
+        const std::uint64_t seen =
+            found == nullptr || found->labels.empty() ? 0 : std::stoull(found->labels.at("v"));
         if (seen < versions.least || seen > versions.most)
-            complain(fmt::format("label of {} is {}, expected {} to {}",
-                                 name,
-                                 seen,
-                                 versions.least,
-                                 versions.most));
+            complain(fmt::format(
+                "label of {} is {}, expected {} to {}", name, seen, versions.least, versions.most));
     }
 
     static void use(snapshotter::Store& store) {

@@ -57,7 +57,8 @@ public:
     /// The process is gone; nothing else is.
     void kill();
 
-    void make_layer(std::uint64_t chain, std::uint64_t pattern, std::optional<std::uint64_t> on = {});
+    void
+    make_layer(std::uint64_t chain, std::uint64_t pattern, std::optional<std::uint64_t> on = {});
     void make_container(const std::string& name, std::uint64_t chain);
     void write(const std::string& container, std::uint64_t pattern);
     /// The container becomes the layer `chain`, and is written to while it does.

@@ -98,8 +98,9 @@ void apply_all(State& state, const std::vector<Record>& records) {
 State large_state(std::uint32_t containers) {
     State state;
     for (std::uint32_t i = 0; i < 200; ++i) // each second one has a parent with a larger id
-        apply_all(state,
-                  layer(200 - i, 200 - i, i % 20 == 0 ? std::nullopt : std::optional(DeviceId(201 - i))));
+        apply_all(
+            state,
+            layer(200 - i, 200 - i, i % 20 == 0 ? std::nullopt : std::optional(DeviceId(201 - i))));
     for (std::uint32_t i = 0; i < 10; ++i)
         state.apply(ImageSet{image(fmt::format("image-{}:latest", i), i * 20 + 1)});
     for (std::uint32_t i = 0; i < containers; ++i)

@@ -23,9 +23,8 @@ namespace thinsnap::test {
 /// Records that make a ready layer out of nothing.
 [[nodiscard]] std::vector<journal::Record>
 layer(std::uint32_t device, std::uint64_t chain, std::optional<DeviceId> parent = std::nullopt);
-[[nodiscard]] journal::Record container(std::uint32_t device,
-                                        std::string name,
-                                        std::optional<DeviceId> parent = std::nullopt);
+[[nodiscard]] journal::Record
+container(std::uint32_t device, std::string name, std::optional<DeviceId> parent = std::nullopt);
 [[nodiscard]] journal::Image image(std::string name, std::uint64_t chain);
 
 void apply_all(journal::State& state, const std::vector<journal::Record>& records);

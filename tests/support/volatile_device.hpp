@@ -144,8 +144,7 @@ struct Survivors {
                                                       std::uint64_t seed);
 
 /// Whether an operation made it: the one at `position` of all unflushed ones, of that device.
-[[nodiscard]] bool
-survives(const Survivors& survivors, std::size_t device, std::size_t position);
+[[nodiscard]] bool survives(const Survivors& survivors, std::size_t device, std::size_t position);
 
 /// What is on each device's medium after the cut. A discard that survived leaves background.
 /// \param elsewhere  numbers of unflushed operations of what else lost its power, ascending: they

@@ -117,8 +117,7 @@ void VolatileDirectory::perform_torn(const Change& change,
         const std::uint64_t next = std::min(end, (sector + 1) * VolatileDevice::kSector);
         const auto from = change.bytes.begin() + static_cast<std::ptrdiff_t>(at - change.offset);
         if (mix(seed, sector + 3) % 2 == 0)
-            perform({.offset = at,
-                     .bytes = {from, from + static_cast<std::ptrdiff_t>(next - at)}},
+            perform({.offset = at, .bytes = {from, from + static_cast<std::ptrdiff_t>(next - at)}},
                     on);
         at = next;
     }

@@ -24,7 +24,16 @@ using DirectoryImage = std::map<std::string, std::vector<std::byte>, std::less<>
 /// A flush that a VolatileDirectory pretends to do, to show that a test notices.
 enum class BrokenSync { none, file, directory };
 
-enum class DirectoryOperation { write, allocate, truncate, sync_file, create, rename, remove, sync };
+enum class DirectoryOperation {
+    write,
+    allocate,
+    truncate,
+    sync_file,
+    create,
+    rename,
+    remove,
+    sync
+};
 inline constexpr std::size_t kDirectoryOperations = 8;
 
 /// A directory on a disk with a volatile cache, which loses its power together with the devices of

@@ -161,7 +161,8 @@ TEST_SUITE("journal.journal") {
         CHECK(journal.end() > kSmall.checkpoint_minimum);
         const std::uint64_t before = journal.end();
         const auto state = read_journal(rig.directory)->state.size();
-        journal.replace(journal.checkpoint_of(read_journal(rig.directory)->state, TransactionId(1)));
+        journal.replace(
+            journal.checkpoint_of(read_journal(rig.directory)->state, TransactionId(1)));
         CHECK(journal.end() < before / 4);
         CHECK_FALSE(journal.wants_checkpoint());
         CHECK(journal.header().generation == 2);

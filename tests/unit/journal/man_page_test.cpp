@@ -32,10 +32,10 @@ std::vector<std::byte> example() {
                           .virtual_size = 1U << 20U,
                           .labels = {{"a", "b"}}},
            payload);
-    const auto frame = pack_frame(
-        {.transaction = TransactionId(1), .number = 2, .kind = FrameKind::change},
-        payload,
-        frame_seed(header));
+    const auto frame =
+        pack_frame({.transaction = TransactionId(1), .number = 2, .kind = FrameKind::change},
+                   payload,
+                   frame_seed(header));
     file.insert(file.end(), frame.begin(), frame.end());
     return file;
 }

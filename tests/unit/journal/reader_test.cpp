@@ -169,8 +169,8 @@ TEST_SUITE("journal.reader") {
     }
 
     TEST_CASE("a checkpoint that is not whole is damage") {
-        const Checkpoint checkpoint =
-            make_checkpoint({.pool = make_uuid(), .generation = 1}, large_state(50), TransactionId(9));
+        const Checkpoint checkpoint = make_checkpoint(
+            {.pool = make_uuid(), .generation = 1}, large_state(50), TransactionId(9));
         CHECK(parse_journal(checkpoint.bytes, "j").state == large_state(50));
         CHECK(parse_journal(checkpoint.bytes, "j").transaction == TransactionId(9));
         CHECK(parse_journal(checkpoint.bytes, "j").checkpoint_size == checkpoint.bytes.size());

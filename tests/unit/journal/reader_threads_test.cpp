@@ -31,8 +31,8 @@ TEST_SUITE("journal.reader_threads") {
                     const Contents contents = read_journal(*own).value();
                     const std::uint64_t now = contents.transaction.value();
                     if (contents.state.size() != now || now < before)
-                        wrong = fmt::format(
-                            "{} entries at transaction {}", contents.state.size(), now);
+                        wrong =
+                            fmt::format("{} entries at transaction {}", contents.state.size(), now);
                     before = now;
                 });
                 if (!failed.empty())

@@ -66,8 +66,7 @@ TEST_SUITE("journal.record_codec") {
     }
 
     TEST_CASE("what is persisted has the numbers of the manual") {
-        CHECK(encoded(journal::Condemned{DeviceId(0x0201)}) ==
-              bytes_of({32, 4, 1, 2, 0x01, 0x02}));
+        CHECK(encoded(journal::Condemned{DeviceId(0x0201)}) == bytes_of({32, 4, 1, 2, 0x01, 0x02}));
         CHECK(encoded(journal::PoolSnapshot{DeviceId(2), DeviceId(0), true}) ==
               bytes_of({2, 8, 1, 1, 2, 2, 0, 3, 1, 1}));
         const std::vector<unsigned> types{
@@ -81,8 +80,9 @@ TEST_SUITE("journal.record_codec") {
         const std::vector<Record> condemned{journal::Condemned{DeviceId(5)}};
         CHECK(decoded(bytes_of({32, 6, 1, 1, 5, 0x80, 1, 99})) == condemned);
         CHECK(decoded(bytes_of({0xFF, 2, 7, 7, 32, 3, 1, 1, 5})) == condemned);
-        CHECK(failure_of([&] { (void)decoded(bytes_of({32, 6, 1, 1, 5, 0x7F, 1, 99})); }) ==
-              Errc::unsupported);
+        CHECK(failure_of([&] {
+                  (void)decoded(bytes_of({32, 6, 1, 1, 5, 0x7F, 1, 99}));
+              }) == Errc::unsupported);
         // 48 is reserved for what is to be active after a boot
         CHECK(failure_of([&] { (void)decoded(bytes_of({48, 0})); }) == Errc::unsupported);
         CHECK(refusal_of(bytes_of({32, 3, 1, 1, 5, 48, 0})).find("byte 5") != std::string::npos);
@@ -90,15 +90,15 @@ TEST_SUITE("journal.record_codec") {
 
     TEST_CASE("bytes that contradict themselves are refused with their place") {
         const std::vector<Bytes> bad{
-            bytes_of({32}),                                        // no length
-            bytes_of({32, 4, 1, 1, 5}),                            // longer than what is there
-            bytes_of({32, 0}),                                     // a field is missing
-            bytes_of({32, 6, 1, 1, 5, 1, 1, 5}),                   // a field twice
-            bytes_of({32, 6, 1, 4, 0, 0, 0, 1}),                   // a device id over the limit
-            bytes_of({32, 11, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0}),   // a number of nine bytes
-            bytes_of({32, 0x80, 0x80, 0x80, 0x80, 0x80, 0}),       // a length of six bytes
-            bytes_of({9, 10, 1, 1, 5, 2, 1, 9, 5, 0, 6, 0}),       // a digest of one byte
-            bytes_of({2, 9, 1, 1, 2, 2, 0, 3, 1, 2}),              // neither 0 nor 1
+            bytes_of({32}),                                      // no length
+            bytes_of({32, 4, 1, 1, 5}),                          // longer than what is there
+            bytes_of({32, 0}),                                   // a field is missing
+            bytes_of({32, 6, 1, 1, 5, 1, 1, 5}),                 // a field twice
+            bytes_of({32, 6, 1, 4, 0, 0, 0, 1}),                 // a device id over the limit
+            bytes_of({32, 11, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0}), // a number of nine bytes
+            bytes_of({32, 0x80, 0x80, 0x80, 0x80, 0x80, 0}),     // a length of six bytes
+            bytes_of({9, 10, 1, 1, 5, 2, 1, 9, 5, 0, 6, 0}),     // a digest of one byte
+            bytes_of({2, 9, 1, 1, 2, 2, 0, 3, 1, 2}),            // neither 0 nor 1
         };
         for (const Bytes& bytes : bad) {
             CAPTURE(bytes.size());
@@ -111,8 +111,10 @@ TEST_SUITE("journal.record_codec") {
         for (const Record& record : sample_records()) {
             const Bytes whole = encoded(record);
             for (std::size_t n = 1; n < whole.size(); ++n)
-                CHECK(failure_of([&] { (void)decoded({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n)}); })
-                          .has_value());
+                CHECK(failure_of([&] {
+                          (void)decoded(
+                              {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n)});
+                      }).has_value());
         }
     }
 }

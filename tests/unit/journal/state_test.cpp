@@ -97,8 +97,8 @@ TEST_SUITE("journal.state") {
         state.apply(LayerAdded{.device = kBase, .kind = LayerKind::committed});
         state.apply(LayerCommitted{.device = kBase});
         state.apply(LayerDigests{.device = kBase, .chain_id = digest(1), .blobs = {digest(5)}});
-        state.apply(LayerDigests{
-            .device = kBase, .diff_id = digest(2), .blobs = {digest(5), digest(6)}});
+        state.apply(
+            LayerDigests{.device = kBase, .diff_id = digest(2), .blobs = {digest(5), digest(6)}});
         CHECK(state.find_layer(digest(1))->diff_id == digest(2));
         CHECK(state.find_layer(kBase)->blobs == std::vector{digest(5), digest(6)});
         require_refused(
@@ -126,8 +126,7 @@ TEST_SUITE("journal.state") {
         require_refused(state, Errc::not_found, container(6, "other", kWeb));
         require_refused(state, Errc::invalid_argument, container(6, ""));
         require_refused(state, Errc::invalid_argument, container(6, std::string(4097, 'a')));
-        require_refused(
-            state, Errc::invalid_argument, LayerAdded{.device = DeviceId(1U << 24U)});
+        require_refused(state, Errc::invalid_argument, LayerAdded{.device = DeviceId(1U << 24U)});
         require_refused(state, Errc::precondition, LayerCommitted{.device = kBase});
         require_refused(state, Errc::not_found, LayerCommitted{.device = kWeb});
         require_refused(state, Errc::precondition, LayerRemoved{kBase});

@@ -56,8 +56,7 @@ public:
 
 private:
     enum class Next { normal, refuse, lose_answer, fail_undone, fail_done };
-    void require(std::span<const PoolOperation> operations, TransactionId from)
-        TS_REQUIRES(mutex_);
+    void require(std::span<const PoolOperation> operations, TransactionId from) TS_REQUIRES(mutex_);
 
     mutable Mutex mutex_;
     std::function<void(const std::string&)> hook_ TS_GUARDED_BY(mutex_);

@@ -94,8 +94,8 @@ TEST_SUITE("snapshotter.group") {
     TEST_CASE("who would name an id twice waits for the next group") {
         Group group;
         Gathering gathering(group.state, group.devices, group.last_given);
-        const auto remove = proposing(
-            {{DeleteDevice{DeviceId(4)}}, {journal::ContainerRemoved{DeviceId(4)}}});
+        const auto remove =
+            proposing({{DeleteDevice{DeviceId(4)}}, {journal::ContainerRemoved{DeviceId(4)}}});
         CHECK(gathering.add(new_container("web")) == kYes);
         CHECK(gathering.add(remove) == kLater);
         CHECK(gathering.add(proposing({{}, {journal::Condemned{DeviceId(2)}}})) == kYes);
@@ -116,8 +116,9 @@ TEST_SUITE("snapshotter.group") {
         CHECK(gathering.add(new_container("web")) == kLater);
         large.config = std::string(40U << 20U, '{');
         Gathering next(group.state, group.devices, group.last_given);
-        CHECK(failure_of([&] { (void)next.add(proposing({{}, {journal::ImageSet{large}}})); }) ==
-              Errc::invalid_argument);
+        CHECK(failure_of([&] {
+                  (void)next.add(proposing({{}, {journal::ImageSet{large}}}));
+              }) == Errc::invalid_argument);
     }
 
     TEST_CASE("only a ready layer is an origin that nobody writes to") {

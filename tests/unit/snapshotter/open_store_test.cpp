@@ -56,8 +56,8 @@ TEST_SUITE("snapshotter.open_store") {
 
     TEST_CASE("a journal that is one ahead is redone") {
         CrashRig rig;
-        rig.append({journal::PoolSnapshot{rig.fresh, rig.base, false},
-                    container(9, "new", rig.base)});
+        rig.append(
+            {journal::PoolSnapshot{rig.fresh, rig.base, false}, container(9, "new", rig.base)});
         rig.open();
         CHECK(rig.store->recovery().outcome == Outcome::redone);
         CHECK(rig.pool.devices().contains(rig.fresh));
@@ -118,8 +118,7 @@ TEST_SUITE("snapshotter.open_store") {
 
     TEST_CASE("a snapshot of an active origin that is there was made in time") {
         CrashRig rig;
-        rig.append({journal::PoolSnapshot{rig.fresh, rig.web, true},
-                    container(9, "copy")});
+        rig.append({journal::PoolSnapshot{rig.fresh, rig.web, true}, container(9, "copy")});
         rig.pool.add_device(rig.fresh);
         rig.open();
         CHECK(rig.store->recovery().outcome == Outcome::redone);

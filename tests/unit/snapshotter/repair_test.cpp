@@ -28,9 +28,8 @@ struct RepairRig : StoreRig {
         base = make_layer(1);
         store->commit([&](snapshotter::Draft& draft) {
             top = draft.new_device();
-            return snapshotter::Proposal{
-                {CreateSnapshot{top, base}},
-                {journal::LayerAdded{.device = top, .parent = base}}};
+            return snapshotter::Proposal{{CreateSnapshot{top, base}},
+                                         {journal::LayerAdded{.device = top, .parent = base}}};
         });
         store->commit(
             proposing({{}, {journal::LayerCommitted{.device = top, .chain_id = digest(2)}}}));

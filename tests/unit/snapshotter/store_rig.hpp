@@ -16,8 +16,8 @@
 namespace thinsnap::test {
 
 /// A builder that makes an empty container. \param device  filled in when not null
-[[nodiscard]] inline snapshotter::Builder
-new_container(const std::string& name, DeviceId* device = nullptr) {
+[[nodiscard]] inline snapshotter::Builder new_container(const std::string& name,
+                                                        DeviceId* device = nullptr) {
     return [name, device](snapshotter::Draft& draft) {
         const DeviceId id = draft.new_device();
         if (device != nullptr)
@@ -70,13 +70,11 @@ struct StoreRig {
             id = draft.new_device();
             return snapshotter::Proposal{{CreateThin{id}}, {journal::LayerAdded{.device = id}}};
         });
-        store->commit(proposing(
-            {{}, {journal::LayerCommitted{.device = id, .chain_id = digest(chain)}}}));
+        store->commit(
+            proposing({{}, {journal::LayerCommitted{.device = id, .chain_id = digest(chain)}}}));
         return id;
     }
-    [[nodiscard]] journal::Contents contents() {
-        return journal::read_journal(directory).value();
-    }
+    [[nodiscard]] journal::Contents contents() { return journal::read_journal(directory).value(); }
     [[nodiscard]] std::optional<DeviceId> device_of(const std::string& name) const {
         return store->read([&](const journal::State& state) {
             const auto* found = state.find_container(name);

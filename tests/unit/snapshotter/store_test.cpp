@@ -23,8 +23,8 @@ TEST_SUITE("snapshotter.store") {
         rig.pool.on_call([&](const std::string& call) {
             calls.push_back(call);
             // nothing survives but what was flushed
-            VolatileDirectory left(
-                rig.power, rig.directory.image_after_cut({}, 0, rig.directory.unflushed()));
+            VolatileDirectory left(rig.power,
+                                   rig.directory.image_after_cut({}, 0, rig.directory.unflushed()));
             const auto contents = journal::read_journal(left).value();
             CHECK(contents.transaction == TransactionId(1));
             CHECK(contents.state.find_container("web") != nullptr);
@@ -44,8 +44,8 @@ TEST_SUITE("snapshotter.store") {
         rig.store->commit(new_container("web"));
         bool asked = false;
         rig.pool.on_call([&](const std::string&) { asked = true; });
-        rig.store->commit(proposing(
-            {{}, {journal::LabelsSet{DeviceId(1), at_second(5), {{"a", "b"}}}}}));
+        rig.store->commit(
+            proposing({{}, {journal::LabelsSet{DeviceId(1), at_second(5), {{"a", "b"}}}}}));
         CHECK_FALSE(asked);
         CHECK(rig.contents().transaction == TransactionId(1));
         CHECK(rig.contents().state.find_container("web")->labels.size() == 1);
@@ -53,13 +53,12 @@ TEST_SUITE("snapshotter.store") {
 
     TEST_CASE("a layer's content is made durable before it is called committed") {
         StoreRig rig;
-        rig.store->commit(proposing({{CreateThin{DeviceId(4)}},
-                                     {journal::LayerAdded{.device = DeviceId(4)}}}));
+        rig.store->commit(
+            proposing({{CreateThin{DeviceId(4)}}, {journal::LayerAdded{.device = DeviceId(4)}}}));
         std::vector<std::string> calls;
         rig.pool.on_call([&](const std::string& call) {
             calls.push_back(call);
-            CHECK(rig.contents().state.find_layer(DeviceId(4))->stage ==
-                  journal::Stage::preparing);
+            CHECK(rig.contents().state.find_layer(DeviceId(4))->stage == journal::Stage::preparing);
         });
         rig.store->commit(proposing({{}, {LayerCommitted{.device = DeviceId(4)}}}));
         CHECK(calls == std::vector<std::string>{"commit"});
@@ -70,14 +69,12 @@ TEST_SUITE("snapshotter.store") {
         StoreRig rig;
         CHECK_THROWS_AS(rig.store->commit([](Draft&) -> Proposal { throw 42; }), int);
         CHECK(failure_of([&] {
-                  rig.store->commit([](Draft&) -> Proposal {
-                      throw Error(Errc::unsupported, "no");
-                  });
+                  rig.store->commit(
+                      [](Draft&) -> Proposal { throw Error(Errc::unsupported, "no"); });
               }) == Errc::unsupported);
         CHECK(rig.contents().frames == 1);
         rig.store->commit(new_container("web"));
-        CHECK(failure_of([&] { rig.store->commit(new_container("web")); }) ==
-              Errc::already_exists);
+        CHECK(failure_of([&] { rig.store->commit(new_container("web")); }) == Errc::already_exists);
         CHECK(rig.pool.devices().size() == 1);
         CHECK(rig.contents().frames == 2);
     }
@@ -130,10 +127,10 @@ TEST_SUITE("snapshotter.store") {
             CHECK(failed.find("outcome unknown") != std::string::npos);
             const auto frames = rig.contents().frames;
             CHECK(rig.contents().transaction == TransactionId(1)); // no abort: it may be done
-            CHECK(failure_of([&] { rig.store->commit(new_container("next")); }) ==
-                  Errc::read_only);
-            CHECK(failure_of([&] { rig.store->commit(proposing({{}, {Condemned{DeviceId(1)}}})); }) ==
-                  Errc::read_only);
+            CHECK(failure_of([&] { rig.store->commit(new_container("next")); }) == Errc::read_only);
+            CHECK(failure_of([&] {
+                      rig.store->commit(proposing({{}, {Condemned{DeviceId(1)}}}));
+                  }) == Errc::read_only);
             CHECK(rig.contents().frames == frames);
             rig.pool.set_mode(PoolMode::write);
             rig.open();
@@ -170,8 +167,7 @@ TEST_SUITE("snapshotter.store") {
     TEST_CASE("an id that exists in the pool is an error and never a reason to delete") {
         StoreRig rig;
         rig.pool.add_device(DeviceId(1)); // somebody else's, behind the store's back
-        CHECK(failure_of([&] { rig.store->commit(new_container("web")); }) ==
-              Errc::already_exists);
+        CHECK(failure_of([&] { rig.store->commit(new_container("web")); }) == Errc::already_exists);
         CHECK(rig.pool.devices() == std::set{DeviceId(1)});
         CHECK(rig.contents().transaction == TransactionId(0));
         rig.open(); // knows it now, and makes a detour
@@ -218,8 +214,7 @@ TEST_SUITE("snapshotter.store") {
         DeviceId given{};
         rig.store->commit([&](Draft& draft) {
             CHECK_FALSE(draft.new_device() == DeviceId(6));
-            return Proposal{{DeleteDevice{DeviceId(6)}},
-                            {journal::ContainerRemoved{DeviceId(6)}}};
+            return Proposal{{DeleteDevice{DeviceId(6)}}, {journal::ContainerRemoved{DeviceId(6)}}};
         });
         CHECK_FALSE(rig.pool.devices().contains(DeviceId(6)));
         rig.open(); // begins behind the last id again

@@ -113,8 +113,8 @@ TEST_SUITE("snapshotter.store_threads") {
         std::atomic<int> busy = 0;
         in_threads(all.size(), [&](std::size_t i) {
             try {
-                rig.store->commit(proposing(
-                    {{DeleteDevice{all[i]}}, {journal::ContainerRemoved{all[i]}}}));
+                rig.store->commit(
+                    proposing({{DeleteDevice{all[i]}}, {journal::ContainerRemoved{all[i]}}}));
             } catch (const Error& error) {
                 if (error.kind() == Errc::busy && i == 3)
                     ++busy;
