@@ -17,6 +17,9 @@ namespace {
 /// A journal is folded long before it gets there.
 constexpr std::uint64_t kMaxFile = std::uint64_t{4} << 30U;
 
+/// About what the entries of large journals take; most of them are containers.
+constexpr std::size_t kBytesAnEntry = 100;
+
 /// How often a file in which something looks wrong is read again while it keeps changing.
 constexpr int kAttempts = 20;
 
@@ -49,6 +52,7 @@ public:
         seed_ = frame_seed(to_.header);
         to_.end = kHeaderSize;
         to_.file_size = file_.size();
+        to_.state.reserve(file_.size() / kBytesAnEntry);
         while (const auto frame = find_frame(file_, to_.end, seed_)) {
             if (auto damage = take(*frame))
                 return damage;
@@ -130,10 +134,10 @@ private:
                 if (complete)
                     refuse("a record behind the end of the checkpoint");
                 require_place(frame.header, record, moves);
-                to_.state.apply(record, undo);
                 complete = std::holds_alternative<CheckpointEnd>(record);
                 if (moves && is_operation(record))
-                    change.operations.push_back(std::move(record));
+                    change.operations.push_back(record);
+                to_.state.apply(std::move(record), undo);
             });
         } catch (const Error&) {
             to_.state.take_back(change.undo);

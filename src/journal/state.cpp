@@ -190,7 +190,7 @@ public:
     void operator()(const PoolDelete& /*record*/) const {}
     void operator()(const Aborted& /*record*/) const {}
 
-    void operator()(const LayerAdded& record) {
+    void operator()(LayerAdded&& record) {
         require_new(record.device, record.parent);
         put(record.device,
             Layer{.device = record.device,
@@ -200,22 +200,22 @@ public:
                   .virtual_size = record.virtual_size,
                   .created = record.created,
                   .updated = record.created,
-                  .labels = record.labels});
+                  .labels = std::move(record.labels)});
         state_.last_device_ = record.device;
     }
 
-    void operator()(const LayerCommitted& record) {
+    void operator()(LayerCommitted&& record) {
         Layer layer = need_layer(record.device, Stage::preparing);
         layer.stage = Stage::ready;
         layer.chain_id = record.chain_id;
         layer.diff_id = record.diff_id;
-        layer.blobs = record.blobs;
+        layer.blobs = std::move(record.blobs);
         layer.size = record.size;
         layer.virtual_size = record.virtual_size;
         put(record.device, std::move(layer));
     }
 
-    void operator()(const LayerDigests& record) {
+    void operator()(LayerDigests&& record) {
         Layer layer = need_layer(record.device, Stage::ready);
         set_once(layer.chain_id, record.chain_id, "chain ID", record.device);
         set_once(layer.diff_id, record.diff_id, "diffID", record.device);
@@ -230,21 +230,21 @@ public:
         erase<Layer>(record.device);
     }
 
-    void operator()(const ContainerAdded& record) {
+    void operator()(ContainerAdded&& record) {
         require_name("container's", record.name);
         if (state_.find_container(record.name) != nullptr)
             refuse(Errc::already_exists, fmt::format("container '{}' exists", record.name));
         require_new(record.device, record.parent);
         put(record.device,
             Container{.device = record.device,
-                      .name = record.name,
+                      .name = std::move(record.name),
                       .parent = record.parent,
-                      .image = record.image,
+                      .image = std::move(record.image),
                       .stage = record.preparing ? Stage::preparing : Stage::ready,
                       .virtual_size = record.virtual_size,
                       .created = record.created,
                       .updated = record.created,
-                      .labels = record.labels});
+                      .labels = std::move(record.labels)});
         state_.last_device_ = record.device;
     }
 
@@ -262,9 +262,10 @@ public:
         erase<Container>(record.device);
     }
 
-    void operator()(const ImageSet& record) {
+    void operator()(ImageSet&& record) {
         require_name("image's", record.image.name);
-        put(record.image.name, record.image);
+        const std::string name = record.image.name;
+        put(name, std::move(record.image));
     }
 
     void operator()(const ImageRemoved& record) {
@@ -296,18 +297,18 @@ public:
         put(record.device, std::move(container));
     }
 
-    void operator()(const LabelsSet& record) {
+    void operator()(LabelsSet&& record) {
         if (const Layer* found = state_.find_layer(record.device)) {
             require_not_condemned(record.device, found->stage);
             Layer layer = *found;
-            layer.labels = record.labels;
+            layer.labels = std::move(record.labels);
             layer.updated = record.updated;
             put(record.device, std::move(layer));
             return;
         }
         Container container = need_container(record.device);
         require_not_condemned(record.device, container.stage);
-        container.labels = record.labels;
+        container.labels = std::move(record.labels);
         container.updated = record.updated;
         put(record.device, std::move(container));
     }
@@ -396,8 +397,13 @@ private:
     Undo* undo_;
 };
 
-void State::apply(const Record& record, Undo* undo) {
-    std::visit(Folder(*this, undo), record);
+void State::apply(Record record, Undo* undo) {
+    std::visit(Folder(*this, undo), std::move(record));
+}
+
+void State::reserve(std::size_t containers) {
+    containers_.reserve(containers);
+    by_name_.reserve(containers);
 }
 
 void State::require_counts(const CheckpointEnd& end) const {

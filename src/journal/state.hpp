@@ -83,7 +83,10 @@ public:
     /// \throws Error(not_found)         there is no such layer, container, image or parent
     /// \throws Error(precondition)      the object's stage or its children forbid it
     /// \throws Error(invalid_argument)  an empty or overlong name, a device id over the limit
-    void apply(const Record& record, Undo* undo = nullptr);
+    void apply(Record record, Undo* undo = nullptr);
+
+    /// That many containers are to come, about.
+    void reserve(std::size_t containers);
 
     /// Takes back all that was done since `mark`, last first. last_device() stays: an id is not
     /// given away again at once.
