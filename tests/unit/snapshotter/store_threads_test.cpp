@@ -33,10 +33,15 @@ TEST_SUITE("snapshotter.store_threads") {
     TEST_CASE("two hundred threads share commits and each gets what it asked for") {
         StoreRig rig;
         const auto flushes = rig.directory.count(DirectoryOperation::sync_file);
-        rig.pool.on_call(
-            [](const std::string&) { std::this_thread::sleep_for(std::chrono::milliseconds(2)); });
         std::vector<DeviceId> ids(200);
+        std::atomic<std::size_t> come = 0;
+        rig.pool.on_call([&](const std::string&) { // the first commit waits for everybody
+            while (come < ids.size())
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        });
         in_threads(ids.size(), [&](std::size_t i) {
+            ++come;
             rig.store->commit(new_container(fmt::format("c{}", i), &ids[i]));
         });
         CHECK(std::set<DeviceId>(ids.begin(), ids.end()).size() == ids.size());

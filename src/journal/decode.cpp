@@ -1,8 +1,5 @@
-#include "journal/record_codec.hpp"
-
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstring>
 #include <utility>
 
@@ -10,200 +7,15 @@
 
 #include <thinsnap/error.hpp>
 
+#include "journal/record_codec.hpp"
+#include "journal/record_fields.hpp"
+
 namespace thinsnap::journal {
 
 namespace {
 
-// Types and tags are persisted: append only. From kOptional on, who does not know one goes on.
-constexpr std::uint8_t kOptional = 0x80;
-
-/// The types, in the order of Record's alternatives. 48 is reserved for what is to be active after
-/// a boot: container, mount point, read-only.
-constexpr std::array<std::uint8_t, 16> kTypes{
-    1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41};
-static_assert(kTypes.size() == std::variant_size_v<Record>);
-
-template <class R, class T>
-concept Is = std::same_as<std::remove_const_t<R>, T>;
-
-// What each record consists of: said once, for writing and for reading. A field that is neither
-// optional nor a list must be there.
-
-template <class F, Is<PoolCreate> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
-template <class F, Is<PoolSnapshot> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.origin);
-    f(3, r.origin_active);
-}
-template <class F, Is<PoolDelete> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
-template <class F, Is<LayerAdded> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.parent);
-    f(3, r.kind);
-    f(4, r.created);
-    f(5, r.virtual_size);
-    f(6, r.labels);
-}
-template <class F, Is<LayerCommitted> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.chain_id);
-    f(3, r.diff_id);
-    f(4, r.blobs);
-    f(5, r.size);
-    f(6, r.virtual_size);
-}
-template <class F, Is<LayerDigests> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.chain_id);
-    f(3, r.diff_id);
-    f(4, r.blobs);
-}
-template <class F, Is<LayerRemoved> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
-template <class F, Is<ContainerAdded> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.name);
-    f(3, r.parent);
-    f(4, r.image);
-    f(5, r.created);
-    f(6, r.virtual_size);
-    f(7, r.labels);
-    f(8, r.preparing);
-}
-template <class F, Is<ContainerReady> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.virtual_size);
-}
-template <class F, Is<ContainerRemoved> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
-template <class F, Is<ImageSet> R>
-void fields(R& r, F& f) {
-    f(1, r.image.name);
-    f(2, r.image.manifest_digest);
-    f(3, r.image.manifest);
-    f(4, r.image.config_digest);
-    f(5, r.image.config);
-    f(6, r.image.diff_ids);
-    f(7, r.image.top_chain);
-    f(8, r.image.created);
-}
-template <class F, Is<ImageRemoved> R>
-void fields(R& r, F& f) {
-    f(1, r.name);
-}
-template <class F, Is<Condemned> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
-template <class F, Is<LabelsSet> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-    f(2, r.updated);
-    f(3, r.labels);
-}
-template <class F, Is<Aborted> R>
-void fields(R& r, F& f) {
-    f(1, r.transaction);
-}
-template <class F, Is<CheckpointEnd> R>
-void fields(R& r, F& f) {
-    f(1, r.layers);
-    f(2, r.containers);
-    f(3, r.images);
-    f(4, r.last_device);
-}
-
-// --- writing -----------------------------------------------------------------------------------
-
-using Bytes = std::vector<std::byte>;
-
-void put_byte(Bytes& to, std::uint64_t value) {
-    to.push_back(static_cast<std::byte>(value));
-}
-
-/// LEB128: seven bits a byte, lowest first, the top bit set in all but the last.
-void put_length(Bytes& to, std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7U)
-        put_byte(to, value | 0x80U);
-    put_byte(to, value);
-}
-
-void put_bytes(Bytes& to, std::span<const std::byte> bytes) {
-    to.insert(to.end(), bytes.begin(), bytes.end());
-}
-
-class Writer {
-public:
-    explicit Writer(Bytes& to)
-        : to_(to) {}
-
-    void operator()(std::uint8_t tag, std::uint64_t value) {
-        std::array<std::byte, 8> bytes{};
-        std::size_t length = 0;
-        for (; value != 0; value >>= 8U)
-            bytes.at(length++) = static_cast<std::byte>(value);
-        field(tag, std::span(bytes).first(length));
-    }
-    void operator()(std::uint8_t tag, bool value) { (*this)(tag, std::uint64_t{value}); }
-    void operator()(std::uint8_t tag, DeviceId id) { (*this)(tag, std::uint64_t{id.value()}); }
-    void operator()(std::uint8_t tag, TransactionId id) { (*this)(tag, id.value()); }
-    void operator()(std::uint8_t tag, LayerKind kind) {
-        (*this)(tag, static_cast<std::uint64_t>(kind));
-    }
-    void operator()(std::uint8_t tag, Time time) {
-        const std::int64_t count = time.time_since_epoch().count();
-        field(tag, std::as_bytes(std::span(&count, 1)));
-    }
-    void operator()(std::uint8_t tag, const std::string& text) {
-        field(tag, std::as_bytes(std::span(text)));
-    }
-    void operator()(std::uint8_t tag, const Digest& digest) { field(tag, digest.bytes()); }
-    template <class T>
-    void operator()(std::uint8_t tag, const std::optional<T>& value) {
-        if (value)
-            (*this)(tag, *value);
-    }
-    void operator()(std::uint8_t tag, const std::vector<Digest>& digests) {
-        for (const Digest& digest : digests)
-            field(tag, digest.bytes());
-    }
-    void operator()(std::uint8_t tag, const Labels& labels) {
-        for (const auto& [key, value] : labels) {
-            Bytes label;
-            put_length(label, key.size());
-            put_bytes(label, std::as_bytes(std::span(key)));
-            put_bytes(label, std::as_bytes(std::span(value)));
-            field(tag, label);
-        }
-    }
-
-private:
-    void field(std::uint8_t tag, std::span<const std::byte> value) {
-        put_byte(to_, tag);
-        put_length(to_, value.size());
-        put_bytes(to_, value);
-    }
-
-    Bytes& to_;
-};
-
-// --- reading -----------------------------------------------------------------------------------
+using detail::kOptional;
+using detail::kTypes;
 
 [[noreturn]] void corrupt(const std::string& what) {
     throw Error(Errc::corrupt, what);
@@ -367,7 +179,7 @@ R decode(std::span<const std::byte> body) {
         match.tag = source.byte();
         match.value = source.take(source.length());
         match.matched = false;
-        fields(record, match);
+        detail::fields(record, match);
         if (!match.matched && match.tag < kOptional)
             throw Error(Errc::unsupported,
                         fmt::format("a field with the unknown tag {}; written by a newer version",
@@ -375,7 +187,7 @@ R decode(std::span<const std::byte> body) {
         match.seen |= bit(match.tag);
     }
     const Require require{match.seen};
-    fields(std::as_const(record), require);
+    detail::fields(std::as_const(record), require);
     return record;
 }
 
@@ -393,16 +205,6 @@ bool decode_as(std::uint8_t type,
 }
 
 } // namespace
-
-void encode(const Record& record, std::vector<std::byte>& to) {
-    std::vector<std::byte> body;
-    body.reserve(128);
-    Writer writer(body);
-    std::visit([&](const auto& r) { fields(r, writer); }, record);
-    put_byte(to, kTypes.at(record.index()));
-    put_length(to, body.size());
-    put_bytes(to, body);
-}
 
 void for_each_record(std::span<const std::byte> payload,
                      const std::function<void(Record&&)>& visit) {
