@@ -215,7 +215,7 @@ TEST_SUITE("crash.store") {
         const Start start = prepare(kLife);
         Report report;
         for (bool completed = false; !completed;) {
-            report.cuts += long_run() ? 1U : 2U;
+            ++report.cuts;
             StoreWorld world(start.images, 400);
             world.ledger() = start.ledger;
             completed = run_until_cut(world, report.cuts, kLife.operation);
