@@ -109,8 +109,8 @@ Diff thin_delta(const std::string& path, std::uint32_t left, std::uint32_t right
     const auto run = run_tool(
         {"thin_delta", "--thin1", std::to_string(left), "--thin2", std::to_string(right), path});
     CHECK(run.status == 0);
-    static const std::regex pattern("<(left_only|right_only|different) begin=\"(\\d+)\" "
-                                    "length=\"(\\d+)\"/>");
+    const std::regex pattern("<(left_only|right_only|different) begin=\"(\\d+)\" "
+                             "length=\"(\\d+)\"/>");
     struct Run {
         std::string kind;
         std::uint64_t begin = 0;
