@@ -147,7 +147,14 @@ constexpr Option kSnapshotOptions[] = {{"origin", "ORIGIN", "the device to take 
 
 constexpr Command kCommands[] = {
     {"device", "create", "ID", "make an empty device", 1, 1, {}, device_create},
-    {"device", "snapshot", "ID", "make a snapshot", 1, 1, kSnapshotOptions, device_snapshot},
+    {"device",
+     "snapshot",
+     "ID --origin ORIGIN",
+     "make a snapshot",
+     1,
+     1,
+     kSnapshotOptions,
+     device_snapshot},
     {"device", "delete", "ID...", "delete devices, all or none", 1, 1U << 24U, {}, device_delete},
     {"device", "list", "", "list devices and what they use", 0, 0, {}, device_list},
     {"device", "diff", "A B", "list the ranges in which two differ", 2, 2, {}, device_diff},
