@@ -20,11 +20,13 @@ set(may_tool_thinsnap-bench app engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.
-set(third_party nlohmann isal toml boost doctest libdevmapper ext2fs archive fuse grpc)
+set(third_party nlohmann isal openssl toml boost doctest libdevmapper ext2fs archive fuse grpc)
 set(header_nlohmann "nlohmann/")
 set(users_nlohmann src/base tools)
 set(header_isal "(isa-l/|isa-l\\.h)")
 set(users_isal src/base)
+set(header_openssl "openssl/")
+set(users_openssl src/base)
 set(header_toml "toml\\+\\+/")
 set(users_toml src/app)
 set(header_boost "boost/")
