@@ -18,8 +18,9 @@ namespace {
 FileWindow find_member(const ArchiveIndex& archive, const std::string& name) {
     auto window = archive.find(name);
     if (!window)
-        throw Error(Errc::corrupt,
-                    fmt::format("the archive has no file {}; get the image again", in_quotes(name)));
+        throw Error(
+            Errc::corrupt,
+            fmt::format("the archive has no file {}; get the image again", in_quotes(name)));
     return std::move(*window);
 }
 
@@ -127,9 +128,9 @@ std::vector<Image> list_docker_images(const ArchiveIndex& archive,
         } catch (Error& error) {
             const Json* tags = entry.is_object() ? entry.find("RepoTags") : nullptr;
             const bool has_tag = tags != nullptr && tags->is_array() && !tags->as_array("").empty();
-            error.add_context(has_tag ? "image " +
-                                            in_quotes(tags->as_array("").front().as_text("RepoTags"))
-                                      : fmt::format("image {} of manifest.json", images.size()));
+            error.add_context(
+                has_tag ? "image " + in_quotes(tags->as_array("").front().as_text("RepoTags"))
+                        : fmt::format("image {} of manifest.json", images.size()));
             throw;
         }
     }

@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kScratch = std::size_t{64} << 10U;
 
+constexpr int kOutermostFilter = -1; // for archive_filter_bytes(): the file itself
+
 struct FreeArchive {
     void operator()(archive* a) const noexcept { archive_read_free(a); }
 };
@@ -82,6 +84,7 @@ private:
     void open() {
         opened_ = true;
         expect(archive_read_open(archive_.get(), this, nullptr, &FilterSource::give, nullptr));
+        expect_no_error();
         archive_entry* entry = nullptr;
         const int result = archive_read_next_header(archive_.get(), &entry);
         if (result == ARCHIVE_EOF)
@@ -90,20 +93,31 @@ private:
             expect(result);
     }
 
+    /// A filter that fails before its first byte leaves an "empty" archive and only a message.
+    void expect_no_error() {
+        if (archive_error_string(archive_.get()) != nullptr)
+            fail();
+    }
+
     void end() {
+        expect_no_error();
         ended_ = true;
-        if (failure_)
-            std::rethrow_exception(failure_);
-        if (!in_.next(scratch_).empty())
+        // What the filter did not want it left with libarchive's reader of the file.
+        const auto used =
+            static_cast<std::uint64_t>(archive_filter_bytes(archive_.get(), kOutermostFilter));
+        if (used != taken_ || !in_.next(scratch_).empty())
             throw Error(Errc::corrupt,
-                        fmt::format("{} data has garbage behind its end at byte {}",
+                        fmt::format("{} data is cut or has garbage behind its end at byte {}",
                                     to_string(compression_),
-                                    taken_));
+                                    used));
     }
 
     void expect(int result) {
-        if (result == ARCHIVE_OK)
-            return;
+        if (result != ARCHIVE_OK)
+            fail();
+    }
+
+    [[noreturn]] void fail() {
         ended_ = true;
         if (failure_)
             std::rethrow_exception(failure_);
