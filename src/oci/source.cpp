@@ -121,7 +121,7 @@ ImageSource open_file_source(Fd fd, const std::string& path, const SourceOptions
 }
 
 ImageSource open_stream(int fd, const std::string& name, const SourceOptions& options) {
-    FdSource in(fd, name, options.interrupt);
+    FdSource in(fd, name, options.wait_readable);
     return open_tar(spool_uncompressed(in, name, options), options);
 }
 

@@ -30,7 +30,8 @@ struct SourceOptions {
     std::uint64_t max_bytes = kDefaultMaxBytes; ///< of a layer or a whole archive, uncompressed
     std::string created{};                      ///< RFC 3339, for the config of a plain root tar
     std::function<void()> interrupt{}; ///< called now and then while bytes are copied; may throw
-    int standard_input = 0;            ///< what the path "-" means
+    std::function<void(int)> wait_readable{}; ///< waits for a pipe's next bytes; may throw
+    int standard_input = 0;                   ///< what the path "-" means
 };
 
 /// The images in a file or a directory.

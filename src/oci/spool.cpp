@@ -69,13 +69,13 @@ spool(ByteSource& source, const std::string& name, const SpoolOptions& options) 
 
 std::size_t FdSource::read(std::span<std::byte> into) {
     for (;;) {
+        if (wait_readable_)
+            wait_readable_(fd_);
         const ssize_t n = ::read(fd_, into.data(), into.size());
         if (n >= 0)
             return static_cast<std::size_t>(n);
         if (errno != EINTR)
             throw SystemError(errno, fmt::format("reading {}", name_));
-        if (interrupt_)
-            interrupt_();
     }
 }
 

@@ -34,19 +34,19 @@ spool(ByteSource& source, const std::string& name, const SpoolOptions& options);
 /// What a file descriptor gives that cannot seek: standard input, a pipe.
 class FdSource final : public ByteSource {
 public:
-    /// \param fd         stays the caller's
-    /// \param interrupt  called when a signal arrives, may throw; may be empty
-    FdSource(int fd, std::string name, std::function<void()> interrupt)
+    /// \param fd             stays the caller's
+    /// \param wait_readable  called before each read, may throw; may be empty
+    FdSource(int fd, std::string name, std::function<void(int)> wait_readable)
         : fd_(fd)
         , name_(std::move(name))
-        , interrupt_(std::move(interrupt)) {}
+        , wait_readable_(std::move(wait_readable)) {}
 
     [[nodiscard]] std::size_t read(std::span<std::byte> into) override;
 
 private:
     int fd_;
     std::string name_;
-    std::function<void()> interrupt_;
+    std::function<void(int)> wait_readable_;
 };
 
 } // namespace thinsnap::oci
