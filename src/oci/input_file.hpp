@@ -22,6 +22,7 @@ public:
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+    [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
 
     /// Fills `into` from byte `offset`.
     /// \throws SystemError
