@@ -6,9 +6,20 @@
 find_kernel() {
     local cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/thinsnap/kernel
     use_newest_kernel '' || use_newest_kernel "$cache" || {
-        fetch_kernel "$cache"
+        fetch_kernel_once "$cache"
         use_newest_kernel "$cache" || fail 77 "no usable kernel in $cache; remove the folder and try again"
     }
+}
+
+# Guests that start together fetch it once; what a killed one left behind is removed.
+fetch_kernel_once() {
+    local cache=$1
+    mkdir -p "$cache"
+    (
+        flock 9
+        rm -rf "$cache"/new.*
+        use_newest_kernel "$cache" || fetch_kernel "$cache"
+    ) 9>"$cache/lock"
 }
 
 # use_newest_kernel ROOT: false if there is none with its modules.
@@ -30,7 +41,6 @@ fetch_kernel() {
     [[ -n $package ]] || fail 77 'no cloud kernel here and apt does not know one;' \
         'run apt-get update or install the package linux-image-cloud-amd64'
     printf 'guest: fetching %s into %s\n' "$package" "$cache" >&2
-    mkdir -p "$cache"
     new=$(mktemp -d "$cache/new.XXXXXX")
     version=${package#linux-image-}
     if ! { (cd "$new" && apt-get -q download "$package") && dpkg-deb -x "$new"/*.deb "$new/tree" &&
