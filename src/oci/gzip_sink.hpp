@@ -18,6 +18,8 @@ class GzipSink final : public ByteSink {
 public:
     /// \param out  must outlive it
     explicit GzipSink(ByteSink& out);
+    GzipSink(const GzipSink&) = delete;
+    GzipSink& operator=(const GzipSink&) = delete;
     ~GzipSink() override;
 
     void write(std::span<const std::byte> bytes) override;

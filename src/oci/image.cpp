@@ -33,9 +33,9 @@ Image assemble_image(std::vector<std::string> names,
 }
 
 void add_name(std::vector<std::string>& names, std::string name) {
-    constexpr std::size_t kMost = 1024;
+    constexpr std::size_t most = 1024;
     const bool is_printable = std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
-    if (name.empty() || name.size() > kMost || !is_printable)
+    if (name.empty() || name.size() > most || !is_printable)
         throw Error(Errc::corrupt, fmt::format("{} is no name for an image", in_quotes(name)));
     if (std::ranges::find(names, name) == names.end())
         names.push_back(std::move(name));

@@ -11,6 +11,7 @@
 namespace thinsnap::oci {
 
 /// A layer as an image names it.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init) a digest is never without a value
 struct Layer {
     Descriptor blob; ///< media type, digest and size as distributed
     Digest diff_id;

@@ -21,23 +21,22 @@ Error bad_json(std::string text) {
 /// functions are nlohmann's.
 class Builder {
 public:
-    using number_integer_t = nlohmann::json::number_integer_t;
-    using number_unsigned_t = nlohmann::json::number_unsigned_t;
-    using number_float_t = nlohmann::json::number_float_t;
-    using string_t = nlohmann::json::string_t;
-    using binary_t = nlohmann::json::binary_t;
-
     bool null() { return add(Json()); }
     bool boolean(bool value) { return add(Json(value)); }
-    bool number_integer(number_integer_t /*value*/) { return add(Json(Json::Other())); }
-    bool number_unsigned(number_unsigned_t value) { return add(Json(std::uint64_t{value})); }
-    bool number_float(number_float_t /*value*/, const string_t& /*text*/) {
+    bool number_integer(nlohmann::json::number_integer_t /*value*/) {
         return add(Json(Json::Other()));
     }
-    bool string(string_t& value) { return add(Json(std::move(value))); }
-    bool binary(binary_t& /*value*/) { return false; } // never in a text
+    bool number_unsigned(nlohmann::json::number_unsigned_t value) {
+        return add(Json(std::uint64_t{value}));
+    }
+    bool number_float(nlohmann::json::number_float_t /*value*/,
+                      const nlohmann::json::string_t& /*text*/) {
+        return add(Json(Json::Other()));
+    }
+    bool string(nlohmann::json::string_t& value) { return add(Json(std::move(value))); }
+    bool binary(nlohmann::json::binary_t& /*value*/) { return false; } // never in a text
     bool start_object(std::size_t /*size*/) { return open(true); }
-    bool key(string_t& value) {
+    bool key(nlohmann::json::string_t& value) {
         open_.back().key = std::move(value);
         return true;
     }
@@ -171,9 +170,9 @@ std::string Json::text_or_empty(std::string_view key) const {
 }
 
 const Json::Array& Json::array_or_empty(std::string_view key) const {
-    static const Array empty;
+    static const Array kEmpty;
     const Json* value = find(key);
-    return value == nullptr ? empty : value->as_array(key);
+    return value == nullptr ? kEmpty : value->as_array(key);
 }
 
 bool Json::flag(std::string_view key) const {
@@ -186,15 +185,15 @@ bool Json::flag(std::string_view key) const {
 }
 
 std::string in_quotes(std::string_view text) {
-    constexpr std::size_t kMost = 200;
+    constexpr std::size_t most = 200;
     std::string safe = "'";
-    for (const char c : text.substr(0, kMost)) {
+    for (const char c : text.substr(0, most)) {
         if (c >= ' ' && c <= '~')
             safe += c;
         else
             safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     }
-    return safe + (text.size() > kMost ? "...'" : "'");
+    return safe + (text.size() > most ? "...'" : "'");
 }
 
 } // namespace thinsnap::oci

@@ -36,6 +36,8 @@ class LayerStream final : public ByteSource {
 public:
     /// \throws SystemError  the blob cannot be read, a thread not be started
     LayerStream(FileWindow blob, LayerCheck check);
+    LayerStream(const LayerStream&) = delete;
+    LayerStream& operator=(const LayerStream&) = delete;
     ~LayerStream() override;
 
     [[nodiscard]] std::size_t read(std::span<std::byte> into) override;

@@ -76,6 +76,7 @@ private:
         if (candidates.size() == 1 && !explicit_ && seen_.size() == 1)
             return candidates.front().descriptor;
         std::vector<Platform> platforms;
+        platforms.reserve(candidates.size());
         for (const Candidate& candidate : candidates)
             platforms.push_back(candidate.platform);
         const auto chosen = best_match(platforms, wanted_);

@@ -49,8 +49,8 @@ bool is_domain(std::string_view text) {
 }
 
 bool is_tag(std::string_view text) {
-    constexpr std::size_t kMost = 128;
-    return !text.empty() && text.size() <= kMost && text.front() != '.' && text.front() != '-' &&
+    constexpr std::size_t most = 128;
+    return !text.empty() && text.size() <= most && text.front() != '.' && text.front() != '-' &&
            std::ranges::all_of(
                text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }

@@ -24,8 +24,8 @@ void put(Header& header, std::size_t offset, std::string_view text) {
 
 /// POSIX.1-2017, pax, "ustar Interchange Format".
 Header make_header(const std::string& name, char type, std::uint64_t size) {
-    constexpr std::size_t kNameLength = 100;
-    TS_ASSERT(name.size() <= kNameLength && size <= kMaxUstarSize);
+    constexpr std::size_t name_length = 100;
+    TS_ASSERT(name.size() <= name_length && size <= kMaxUstarSize);
     Header header{};
     put(header, 0, name);
     put(header, 100, type == '5' ? "0000755" : "0000644");
