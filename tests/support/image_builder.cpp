@@ -87,7 +87,7 @@ std::string config_of(const ImageSpec& image) {
 }
 
 std::string layer_type(oci::Compression compression) {
-    const std::string type(oci::kLayerType);
+    std::string type(oci::kLayerType);
     switch (compression) {
     case oci::Compression::gzip:
         return type + "+gzip";
