@@ -1,17 +1,17 @@
-#include "image_file.hpp"
+#include "support/ext4_image.hpp"
 
 #include <algorithm>
 #include <fstream>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <thinsnap/error.hpp>
 
 #include "base/fd.hpp"
 
 #include "support/tool.hpp"
-
-#include <fcntl.h>
 
 namespace thinsnap::test {
 
@@ -52,6 +52,16 @@ void ImageFile::discard(std::uint64_t offset, std::uint64_t length) {
 
 void ImageFile::write_zeros(std::uint64_t offset, std::uint64_t length) {
     file_.write_zeros(offset, length);
+}
+
+std::uint64_t ImageFile::allocated_bytes() const {
+    struct stat status {};
+    REQUIRE(::stat(path().c_str(), &status) == 0);
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+void ImageFile::copy_from(const ImageFile& other) const {
+    REQUIRE(run_tool({"cp", "--sparse=always", other.path(), path()}).status == 0);
 }
 
 ext4::FormatOptions options_for(std::uint64_t size) {
