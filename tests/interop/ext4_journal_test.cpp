@@ -42,7 +42,7 @@ void work(const fs::path& root, std::uint64_t seed) {
             fs::remove_all(directory); // revokes its blocks
             break;
         case 2:
-            fs::rename(directory, root / ("r" + std::to_string(i)));
+            fs::rename(directory, root / ("r" + std::to_string(random.next())));
             break;
         default:
             std::ofstream(file) << std::string(random.below(20'000), 'c') << i;

@@ -24,11 +24,12 @@ using ext4::FileSystemAccess;
 
 constexpr std::uint64_t kGiB = 1ULL << 30U;
 
-void resize_offline(const ImageFile& image, const std::string& size) {
+void resize_offline(ImageFile& image, const std::string& size) {
     const ToolRun run = run_tool({"resize2fs", "-f", image.path(), size});
     CAPTURE(run.errors);
     CHECK(run.status == 0);
     CHECK(complaints_of_e2fsck(image) == "");
+    image.resize(100 * kGiB); // it makes the file fit
 }
 
 void write_tree(const ImageFile& image) {
