@@ -171,14 +171,14 @@ void add_groups(FileSystemHandle& handle, std::uint32_t first, std::uint32_t end
 }
 
 void write_resize_inode(FileSystemHandle& handle, std::uint32_t map_block, std::uint32_t time) {
-    constexpr std::uint32_t kPointers = kBlockSize / sizeof(std::uint32_t);
+    constexpr std::uint32_t pointers = kBlockSize / sizeof(std::uint32_t);
     const ext2_super_block& super = handle.super();
     const auto first = static_cast<std::uint32_t>(handle.native()->desc_blocks);
     const auto backups = groups_with_backups(handle.nr_groups());
-    TS_ASSERT(backups.size() <= kPointers);
+    TS_ASSERT(backups.size() <= pointers);
     std::array<std::byte, kBlockSize> map{};
     for (std::uint32_t i = first; i < first + super.s_reserved_gdt_blocks; ++i) {
-        store_le<std::uint32_t>(map, i % kPointers * 4UL, i + 1);
+        store_le<std::uint32_t>(map, i % pointers * 4UL, i + 1);
         std::array<std::byte, kBlockSize> copies{};
         for (std::size_t k = 0; k < backups.size(); ++k)
             store_le<std::uint32_t>(copies, k * 4, i + 1 + backups[k] * kBlocksPerGroup);
@@ -186,14 +186,14 @@ void write_resize_inode(FileSystemHandle& handle, std::uint32_t map_block, std::
     }
     handle.io().write(map_block, map);
 
-    constexpr std::uint64_t kSize =
-        (std::uint64_t{kPointers} * kPointers + kPointers + 12) * kBlockSize;
+    constexpr std::uint64_t bytes =
+        (std::uint64_t{pointers} * pointers + pointers + 12) * kBlockSize;
     InodeRecord record;
     ext2_inode_large inode{};
     inode.i_mode = LINUX_S_IFREG | 0600;
     inode.i_links_count = 1;
-    inode.i_size = static_cast<std::uint32_t>(kSize);
-    inode.i_size_high = static_cast<std::uint32_t>(kSize >> 32U);
+    inode.i_size = static_cast<std::uint32_t>(bytes);
+    inode.i_size_high = static_cast<std::uint32_t>(bytes >> 32U);
     inode.i_block[EXT2_DIND_BLOCK] = map_block;
     const std::uint64_t blocks = 1 + super.s_reserved_gdt_blocks * (1 + backups.size());
     inode.i_blocks = static_cast<std::uint32_t>(blocks * (kBlockSize / 512));

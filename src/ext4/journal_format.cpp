@@ -51,9 +51,9 @@ void store_be32(std::span<std::byte> bytes, std::size_t offset, std::uint32_t va
 /// Of bytes whose own checksum, 4 bytes at `at`, counts as zeros.
 std::uint32_t
 checksum_without(std::span<const std::byte> bytes, std::size_t at, std::uint32_t seed) {
-    constexpr std::array<std::byte, 4> kZeros{};
+    constexpr std::array<std::byte, 4> no_bytes{};
     const std::uint32_t before = crc32c_raw(bytes.first(at), seed);
-    return crc32c_raw(bytes.subspan(at + kZeros.size()), crc32c_raw(kZeros, before));
+    return crc32c_raw(bytes.subspan(at + no_bytes.size()), crc32c_raw(no_bytes, before));
 }
 
 std::uint32_t superblock_checksum(std::span<const std::byte> block) {
@@ -73,11 +73,11 @@ std::size_t end_of_content(const JournalSuperblock& journal) {
 }
 
 void check_features(std::uint32_t features) {
-    constexpr std::uint32_t kKnown = kJournalRevoke | kJournal64Bit | kJournalAsyncCommit |
-                                     kJournalChecksumV2 | kJournalChecksumV3;
-    if ((features & ~kKnown) != 0)
+    constexpr std::uint32_t known = kJournalRevoke | kJournal64Bit | kJournalAsyncCommit |
+                                    kJournalChecksumV2 | kJournalChecksumV3;
+    if ((features & ~known) != 0)
         throw Error(Errc::unsupported,
-                    fmt::format("journal: features 0x{:x} are not supported", features & ~kKnown));
+                    fmt::format("journal: features 0x{:x} are not supported", features & ~known));
 }
 
 } // namespace

@@ -118,12 +118,12 @@ SparseBytes build() {
     ext4::format(device, options);
     FileSystem fs(device, FileSystemAccess::read_write);
     ext4::FileSystemHandle& handle = fs.handle();
-    constexpr std::array<std::uint16_t, kFiles> kModes = {
+    constexpr std::array<std::uint16_t, kFiles> modes = {
         LINUX_S_IFDIR, LINUX_S_IFREG, LINUX_S_IFREG, LINUX_S_IFREG, LINUX_S_IFLNK, LINUX_S_IFREG};
     make_content(handle);
     for (std::uint32_t i = 0; i < kFiles; ++i) {
         ext4::InodeRecord record;
-        ext2_inode_large inode = make_inode(kModes.at(i), kFirst + i);
+        ext2_inode_large inode = make_inode(modes.at(i), kFirst + i);
         if (i == 1) { // a tree of depth 1
             inode.i_block[0] = 0x1F30A;
             inode.i_block[1] = 0x1'0004;

@@ -1,6 +1,5 @@
 #include <array>
 #include <string>
-#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -27,7 +26,11 @@ using ext4::FileSystemAccess;
 constexpr std::uint64_t kMiB = 1ULL << 20U;
 constexpr std::uint64_t kGiB = 1ULL << 30U;
 
-constexpr std::array<std::pair<std::uint64_t, std::uint64_t>, 9> kGrowths = {{
+struct Growth {
+    std::uint64_t from;
+    std::uint64_t to;
+};
+constexpr std::array<Growth, 9> kGrowths = {{
     {10 * kGiB, 20 * kGiB},
     {10 * kGiB, 100 * kGiB},
     {10 * kGiB, 1024 * kGiB},
@@ -59,7 +62,9 @@ TEST_SUITE_BEGIN("ext4.grow");
 TEST_CASE("e2fsck finds nothing wrong with a grown file system") {
     if (!have_tool("e2fsck"))
         return skip("e2fsck is not installed");
-    for (const auto& [from, to] : kGrowths) {
+    for (const Growth& growth : kGrowths) {
+        const std::uint64_t from = growth.from;
+        const std::uint64_t to = growth.to;
         if (to > 128 * kGiB && !long_run())
             continue; // interop.ext4 has one of these
         CAPTURE(from);
@@ -72,7 +77,9 @@ TEST_CASE("e2fsck finds nothing wrong with a grown file system") {
 }
 
 TEST_CASE("a grown file system is laid out like one made so large") {
-    for (const auto& [from, to] : kGrowths) {
+    for (const Growth& growth : kGrowths) {
+        const std::uint64_t from = growth.from;
+        const std::uint64_t to = growth.to;
         CAPTURE(from);
         CAPTURE(to);
         SparseDevice grown(to);

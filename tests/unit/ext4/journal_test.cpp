@@ -139,8 +139,8 @@ private:
         return (features_ & ext4::kJournal64Bit) != 0 ? 8 : 4;
     }
     [[nodiscard]] static std::uint32_t seed() {
-        constexpr std::array<std::byte, 16> kUuid{};
-        return crc32c_raw(kUuid);
+        constexpr std::array<std::byte, 16> uuid{};
+        return crc32c_raw(uuid);
     }
 
     [[nodiscard]] Block header(std::uint32_t type) const {
