@@ -57,6 +57,7 @@ struct BlockRange {
     std::uint64_t first = 0;
     std::uint64_t count = 0;
     [[nodiscard]] std::uint64_t end() const { return first + count; }
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
     friend auto operator<=>(const BlockRange&, const BlockRange&) = default;
 };
 
@@ -65,6 +66,7 @@ struct GroupPlace {
     std::uint64_t block_bitmap = 0;
     std::uint64_t inode_bitmap = 0;
     std::uint64_t inode_table = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
     friend auto operator<=>(const GroupPlace&, const GroupPlace&) = default;
 };
 

@@ -35,6 +35,7 @@ struct Timestamp {
     std::int64_t seconds = 0;
     std::uint32_t nanoseconds = 0; ///< below 1'000'000'000
 
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
     friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
 };
 inline constexpr Timestamp kEarliestTimestamp{-0x8000'0000LL, 0};
@@ -47,6 +48,7 @@ struct Xattr {
     std::string name;
     std::string value;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
     friend auto operator<=>(const Xattr&, const Xattr&) = default;
 };
 
@@ -54,6 +56,7 @@ struct DeviceNumber {
     std::uint32_t major = 0; ///< 12 bits
     std::uint32_t minor = 0; ///< 20 bits
 
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
     friend auto operator<=>(const DeviceNumber&, const DeviceNumber&) = default;
 };
 
@@ -64,6 +67,7 @@ struct Attributes {
     std::uint32_t gid = 0;
     Timestamp mtime;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
     friend auto operator<=>(const Attributes&, const Attributes&) = default;
 };
 

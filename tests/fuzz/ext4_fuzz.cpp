@@ -168,7 +168,7 @@ void apply(ext4::FileSystemHandle& handle, const Change& change) {
         small.apply(block);
         ext4::seal_superblock(block.subspan(1024, 1024));
     } else if (which <= 2 * kFiles + 8) {
-        const std::uint64_t where = ext4::journal_place().first + which - 2 * kFiles - 1;
+        const std::uint64_t where = ext4::journal_place().first + (which - (2 * kFiles + 1));
         change.apply(handle.io().edit(where).first<kBlockSize>());
     } else {
         change.apply(handle.io().edit(1).first<kBlockSize>());
@@ -199,7 +199,7 @@ void read_everything(const FileSystem& fs) {
 } // namespace
 
 int fuzz_one(std::span<const std::byte> input) {
-    static const SparseBytes sound = build();
+    static SparseBytes sound = build();
     SparseDevice device(sound);
     {
         FileSystem fs(device, FileSystemAccess::read_write);

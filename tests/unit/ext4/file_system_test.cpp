@@ -199,6 +199,7 @@ TEST_CASE("the inodes in a range of the device are found without reading anythin
     ImageFile image(10 * kGiB);
     ext4::format(image, options_for(10 * kGiB));
     std::vector<std::string> requests;
+    requests.reserve(600);
     for (int i = 0; i < 600; ++i)
         requests.push_back("mknod f" + std::to_string(i) + " p");
     debugfs_write(image, requests);
@@ -214,11 +215,11 @@ TEST_CASE("the inodes in a range of the device are found without reading anythin
     REQUIRE(all.size() == 601);
     CHECK(all.front() == 2);
     CHECK(all.back() == 610);
-    CHECK((inodes_in(table + 20 * 256, 512) == std::vector<std::uint32_t>{21, 22}));
-    CHECK((inodes_in(table + 20 * 256 + 255, 2) == std::vector<std::uint32_t>{21, 22}));
-    CHECK((inodes_in(table + 20 * 256, 1) == std::vector<std::uint32_t>{21}));
+    CHECK((inodes_in(table + 20ULL * 256, 512) == std::vector<std::uint32_t>{21, 22}));
+    CHECK((inodes_in(table + 20ULL * 256 + 255, 2) == std::vector<std::uint32_t>{21, 22}));
+    CHECK((inodes_in(table + 20ULL * 256, 1) == std::vector<std::uint32_t>{21}));
     CHECK(inodes_in(table - 4096, 4096).empty());
-    CHECK(inodes_in(table + 610 * 256, kGiB).empty());
+    CHECK(inodes_in(table + 610ULL * 256, kGiB).empty());
     CHECK((inodes_in(0, table + 512) == std::vector<std::uint32_t>{2}));
     CHECK(inodes_in(~0ULL - 5, ~0ULL).empty());
     const std::uint64_t before = image.bytes_read();

@@ -61,7 +61,8 @@ public:
             inode.i_links_count = 2;
             inode.i_extra_isize = 32;
             inode.i_size = kBlockSize;
-            ext4::set_single_extent(inode, kFreeBlock + number.value() * 16, 1);
+            ext4::set_single_extent(
+                inode, static_cast<std::uint32_t>(kFreeBlock) + number.value() * 16U, 1);
         });
     }
     /// Spoils a directory's only block and makes its checksum right again.
@@ -217,11 +218,11 @@ TEST_CASE("a wrong bit in any checksummed structure is noticed") {
     victim.add_to_root(kDirectory, "d");
     victim.write_back();
     const std::uint64_t table = ext4::place_of_group(0).inode_table;
-    for (const std::uint64_t byte : {std::uint64_t{1024 + 12},          // superblock
-                                     std::uint64_t{4096 + 3},           // descriptors
-                                     table * kBlockSize + 256 + 40,     // root's inode
-                                     table * kBlockSize + 11 * 256 + 3, // the directory's
-                                     (kFreeBlock + 12 * 16) * kBlockSize + 8}) {
+    for (const std::uint64_t byte : {std::uint64_t{1024 + 12},            // superblock
+                                     std::uint64_t{4096 + 3},             // descriptors
+                                     table * kBlockSize + 256 + 40,       // root's inode
+                                     table * kBlockSize + 11UL * 256 + 3, // the directory's
+                                     (kFreeBlock + 12UL * 16) * kBlockSize + 8}) {
         CAPTURE(byte);
         SparseDevice copy(victim.device().content());
         std::vector<std::byte> block(kBlockSize);

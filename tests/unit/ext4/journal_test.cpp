@@ -150,10 +150,10 @@ private:
         store_be(block, 8, sequence_);
         return block;
     }
-    std::size_t tag(std::span<std::byte> at,
-                    std::uint64_t block,
-                    std::uint32_t flags,
-                    const Block& data) const {
+    [[nodiscard]] std::size_t tag(std::span<std::byte> at,
+                                  std::uint64_t block,
+                                  std::uint32_t flags,
+                                  const Block& data) const {
         Block number(4);
         store_be(number, 0, sequence_);
         const std::uint32_t sum = sums() ? crc32c_raw(data, crc32c_raw(number, seed())) : 0;
