@@ -5,13 +5,14 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io pdata thin pool engine app)
+set(layers base io pdata thin pool engine ext4 app)
 set(may_base)
 set(may_io base)
 set(may_pdata io base)
 set(may_thin pdata io base)
 set(may_pool io base)
 set(may_engine pool thin pdata io base)
+set(may_ext4 io base)
 set(may_app engine pool thin pdata io base)
 
 # tools/<program>.
@@ -35,6 +36,7 @@ set(header_doctest "doctest")
 set(users_doctest tests)
 set(header_libdevmapper "libdevmapper\\.h")
 set(header_ext2fs "(ext2fs|et)/")
+set(users_ext2fs src/ext4)
 set(header_archive "archive(_entry)?\\.h")
 set(header_fuse "fuse")
 set(header_grpc "(grpc|google/protobuf)")

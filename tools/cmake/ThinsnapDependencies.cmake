@@ -11,6 +11,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
 find_package(tomlplusplus 3.3 REQUIRED)
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+pkg_check_modules(EXT2FS REQUIRED IMPORTED_TARGET ext2fs>=1.47 com_err)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 if(THINSNAP_TESTS)
