@@ -5,7 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io pdata thin pool engine ext4 app)
+set(layers base io pdata thin pool engine ext4 layer app)
 set(may_base)
 set(may_io base)
 set(may_pdata io base)
@@ -13,6 +13,7 @@ set(may_thin pdata io base)
 set(may_pool io base)
 set(may_engine pool thin pdata io base)
 set(may_ext4 io base)
+set(may_layer ext4 io base)
 set(may_app engine pool thin pdata io base)
 
 # tools/<program>.
