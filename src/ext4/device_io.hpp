@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <list>
-#include <memory>
+#include <map>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -27,32 +27,37 @@ struct DeviceIoOptions {
 /// The blocks of a file system: a write-back cache over its device, and what libext2fs reads and
 /// writes through. Block numbers are those of the file system: unit 4 KiB, from byte 0.
 ///
-/// Metadata goes through read() and write(), content through read_content() and write_content().
-/// Both see each other's writes.
+/// Metadata goes through read(), view(), edit() and write(), content through read_content() and
+/// write_content(). All see each other's writes.
 ///
+/// \throws Error(corrupt)  everywhere: a block behind the device's end
 /// Threads: one at a time.
 class DeviceIo {
 public:
     /// The device must outlive this.
     explicit DeviceIo(BlockDevice& device, const DeviceIoOptions& options = {});
-    DeviceIo(const DeviceIo&) = delete;
-    DeviceIo& operator=(const DeviceIo&) = delete;
-    ~DeviceIo();
 
-    /// Whole blocks from `block` on, kept in the cache.
+    /// Whole blocks from `block` on, kept in the cache; one read of the device for each run of
+    /// blocks that it does not have.
     void read(std::uint64_t block, std::span<std::byte> into);
-    /// Likewise, not kept: one read of the device for each run that is not in the cache.
+    /// Likewise, not kept.
     void read_content(std::uint64_t block, std::span<std::byte> into);
+    /// One block, until the next call.
+    [[nodiscard]] std::span<const std::byte> view(std::uint64_t block);
 
-    /// Whole blocks, written by write_back(). Equal to what the cache has: nothing is written.
+    /// Whole blocks, written by write_back(). What equals the cache's content is not written.
     void write(std::uint64_t block, std::span<const std::byte> from);
+    /// One block to be changed, until the next call.
+    [[nodiscard]] std::span<std::byte> edit(std::uint64_t block);
     /// Whole blocks, written to the device at once, in one call. Best in multiples of a chunk.
+    /// \throws Error(precondition)  read_only
     void write_content(std::uint64_t block, std::span<const std::byte> from);
 
     /// The blocks were freed: what of them is dirty need not be written.
     void forget(std::uint64_t block, std::uint64_t count);
 
     /// Writes what is dirty, ascending, neighbours in one call. Does not flush the device.
+    /// \throws Error(precondition)  read_only
     void write_back();
 
     [[nodiscard]] BlockDevice& device() noexcept { return device_; }
@@ -74,28 +79,30 @@ public:
     void rethrow_failure();
 
 private:
-    struct Frame {
-        AlignedBuffer memory;
+    struct Clean {
         std::uint64_t block = 0;
-        bool dirty = false;
+        AlignedBuffer memory;
     };
-    using Frames = std::list<Frame>; ///< most recently used first
+    using CleanBlocks = std::list<Clean>; ///< most recently used first
 
-    [[nodiscard]] Frame* find(std::uint64_t block);
-    [[nodiscard]] Frame& load(std::uint64_t block);
-    Frame& insert(std::uint64_t block);
+    enum class Keep { no, yes };
+    void read_blocks(std::uint64_t block, std::span<std::byte> into, Keep keep);
+    /// What the cache has of a block; empty when it has nothing.
+    [[nodiscard]] std::span<std::byte> find(std::uint64_t block);
+    void insert_clean(std::uint64_t block, AlignedBuffer memory);
+    /// Takes the block out of the clean ones; an empty buffer when it is not there.
+    [[nodiscard]] AlignedBuffer take_clean(std::uint64_t block);
+    [[nodiscard]] AlignedBuffer make_buffer(std::span<const std::byte> content);
     void put(std::uint64_t block, std::span<const std::byte> content);
     void check_range(std::uint64_t block, std::size_t bytes) const;
-    void make_room();
-    void drop_clean();
-    void write_run(std::span<Frame* const> run);
+    void limit_dirty();
 
     BlockDevice& device_;
     const DeviceIoOptions options_;
-    Frames frames_;
-    std::unordered_map<std::uint64_t, Frames::iterator> index_;
+    CleanBlocks clean_;
+    std::unordered_map<std::uint64_t, CleanBlocks::iterator> index_; ///< of clean_
+    std::map<std::uint64_t, AlignedBuffer> dirty_;
     std::vector<AlignedBuffer> spare_;
-    std::size_t dirty_ = 0;
     std::exception_ptr failure_;
 };
 

@@ -3,9 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 
 #include "ext4/device_io.hpp"
 #include "ext4/file_system.hpp"
+#include "ext4/inode.hpp"
 #include "ext4/layout.hpp"
 #include "ext4/types.hpp"
 
@@ -25,28 +24,15 @@
 
 namespace thinsnap::ext4 {
 
-/// 256 bytes as they stand in an inode table: ext2_inode_large and the xattrs behind it.
-struct InodeRecord {
-    static constexpr std::size_t kSize = 256;
-
-    alignas(ext2_inode_large) std::array<std::byte, kSize> bytes{};
-
-    [[nodiscard]] ext2_inode_large fields() const;
-    void set_fields(const ext2_inode_large& fields);
-};
-
 /// Where an inode's record stands.
 struct InodePlace {
     std::uint64_t block = 0;
     std::uint32_t offset = 0; ///< in the block
 };
 
-/// \throws what was thrown below the callbacks of libext2fs, else Error(corrupt) (or io, no_space)
-///         with `action` and libext2fs' text; nothing when `code` is 0
-void require_ok(DeviceIo& io, long code, std::string_view action);
-
-/// Error(corrupt), "inode 12: what". \throws always
-[[noreturn]] void throw_corrupt(InodeNumber inode, std::string_view what);
+/// \throws what was thrown below the callbacks of libext2fs, else Error(corrupt) (or internal for
+///         want of memory) with `action` and libext2fs' number; nothing when `code` is 0
+void require_ok(DeviceIo& io, errcode_t code, std::string_view action);
 
 /// An open file system. The bitmaps (native()->block_map and inode_map, red-black trees: free runs
 /// are found by ext2fs_find_first_zero/set_*) are there when it was opened read_write.
@@ -58,6 +44,9 @@ void require_ok(DeviceIo& io, long code, std::string_view action);
 class FileSystemHandle {
 public:
     FileSystemHandle(BlockDevice& device, FileSystemAccess access);
+    /// A new one: the superblock as ext2fs_initialize() makes it of `parameters`, and nothing else
+    /// but the bitmaps with the superblocks' and descriptors' places.
+    FileSystemHandle(BlockDevice& device, ext2_super_block& parameters);
 
     [[nodiscard]] ext2_filsys native() const { return native_.get(); }
     [[nodiscard]] ext2_super_block& super() const { return *native_->super; }
@@ -66,14 +55,17 @@ public:
     /// \throws Error(precondition)  opened read_only
     void require_writable() const;
 
-    [[nodiscard]] std::uint64_t nr_blocks() const { return ext2fs_blocks_count(&super()); }
+    [[nodiscard]] std::uint64_t nr_blocks() const { return super().s_blocks_count; }
     [[nodiscard]] std::uint32_t nr_inodes() const { return super().s_inodes_count; }
     [[nodiscard]] std::uint32_t nr_groups() const { return native_->group_desc_count; }
 
     /// \throws Error(corrupt)  no such inode
     [[nodiscard]] InodePlace place_of(InodeNumber number) const;
-    /// The record, its checksum verified, in use or not. In a table that was never written: zeros.
+    /// The record, its checksum verified, in use or not. What was never written is all zeros.
     [[nodiscard]] InodeRecord read_inode(InodeNumber number);
+    /// Of a record that the caller has read; all zeros are right.
+    /// \throws Error(corrupt)  it is wrong
+    void verify_inode(InodeNumber number, InodeRecord& record) const;
     /// Sets the checksum and puts the record in the cache.
     void write_inode(InodeNumber number, InodeRecord record);
 
@@ -82,7 +74,7 @@ public:
 
     /// Everything but the device's flush.
     void flush();
-    /// Superblock and descriptors, to the places of layout.hpp's kBackupGroups.
+    /// Puts superblock and descriptors to the places of layout.hpp's kBackupGroups.
     void write_backups();
 
     /// Groups by the first block of their inode table, ascending.
@@ -96,22 +88,12 @@ private:
     };
     void open();
     void check_descriptors() const;
+    void load_bitmaps();
 
     DeviceIo io_;
     FileSystemAccess access_;
     std::unique_ptr<struct_ext2_filsys, Free> native_;
     std::vector<std::pair<std::uint64_t, std::uint32_t>> inode_tables_;
 };
-
-/// What an inode record says. \throws Error(corrupt)  it contradicts itself, or is not in use
-[[nodiscard]] InodeInfo describe_inode(InodeNumber number, const InodeRecord& record);
-
-/// A time as the two fields of an inode, clamped to what they can hold.
-struct DiskTime {
-    std::uint32_t seconds = 0;
-    std::uint32_t extra = 0; ///< epoch bits and nanoseconds
-};
-[[nodiscard]] DiskTime pack_time(const Timestamp& time);
-[[nodiscard]] Timestamp unpack_time(const DiskTime& time);
 
 } // namespace thinsnap::ext4

@@ -14,13 +14,14 @@ constexpr std::uint32_t kMaxClusterGroups = 10240; // whose bitmaps fit into one
 constexpr std::uint32_t kChunkBlocks = 16;         // 64 KiB
 constexpr std::uint32_t kLeastContent = 64;        // blocks of a short last group
 constexpr std::uint64_t kLeastRoomToGrow = 1ULL << 40U;
+constexpr std::uint64_t kMostRoomToGrow = 1ULL << 44U;
 
 constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t to) {
     return (value + to - 1) / to * to;
 }
 
 static_assert(kSuperblockRoom % kChunkBlocks == 0);
-static_assert(kMaxSize / kGroupSize / kDescriptorsPerBlock + 3 < kSuperblockRoom);
+static_assert(kMostRoomToGrow / kGroupSize / kDescriptorsPerBlock + 3 < kSuperblockRoom);
 static_assert(kSuperblockRoom + 2 * kBaseGroups + kTableBlocks + kJournalBlocks + kLeastContent <=
               kMinSize / kBlockSize);
 static_assert(2 * kMaxClusterGroups + kSuperblockRoom + kTableBlocks + kLeastContent <=
@@ -98,9 +99,8 @@ GroupPlace place_of_group(std::uint32_t group) {
 }
 
 std::uint32_t descriptor_room(std::uint64_t bytes) {
-    const std::uint64_t largest =
-        std::min(kMaxSize, std::max(kLeastRoomToGrow, bytes > kMaxSize / 4 ? kMaxSize : 4 * bytes));
-    const std::uint64_t groups = (largest + kGroupSize - 1) / kGroupSize;
+    const std::uint64_t four_times = bytes > kMostRoomToGrow / 4 ? kMostRoomToGrow : 4 * bytes;
+    const std::uint64_t groups = std::max(kLeastRoomToGrow, four_times) / kGroupSize;
     return static_cast<std::uint32_t>((groups + kDescriptorsPerBlock - 1) / kDescriptorsPerBlock);
 }
 
