@@ -17,7 +17,8 @@ void add_component(std::vector<std::string_view>& components, std::string_view p
         return;
     if (part == "..")
         refuse("a name with a component '..'");
-    if (part.size() > kMaxName)
+    const bool whiteout = part.substr(0, kWhiteoutPrefix.size()) == kWhiteoutPrefix;
+    if (part.size() > kMaxName + (whiteout ? kWhiteoutPrefix.size() : 0))
         refuse(
             fmt::format("a component of a name has {} bytes, more than {}", part.size(), kMaxName));
     components.push_back(part);

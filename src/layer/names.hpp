@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxPath = 4095; // PATH_MAX without its NUL
 ///
 /// "./a", "/a", "a//b", "a/./b" and "a/" are what they seem: every tool takes them so, an absolute
 /// name too. None: the root itself, as "." and "/" name it.
+/// A whiteout may be longer by its prefix than a file's name, else not every file had one.
 /// \throws Error(corrupt)  empty, a component "..", a NUL, a component or the whole too long
 [[nodiscard]] std::vector<std::string_view> split_tar_name(std::string_view name);
 

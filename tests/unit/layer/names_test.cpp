@@ -60,6 +60,11 @@ TEST_SUITE("layer.names") {
         CHECK(is_refused(longest + std::string(4096 - longest.size(), 'y')));
     }
 
+    TEST_CASE("every name that a file can have has a whiteout") {
+        CHECK_FALSE(is_refused("a/.wh." + std::string(255, 'x')));
+        CHECK(is_refused("a/.wh." + std::string(256, 'x')));
+    }
+
     TEST_CASE("bytes that are no text are part of a name") {
         CHECK(split_tar_name("\xe4\n\x80/\xed\xa0\x80") == Names{"\xe4\n\x80", "\xed\xa0\x80"});
     }
