@@ -2,24 +2,16 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include <thinsnap/error.hpp>
 
 #include "base/assert.hpp"
+
+#include "support/listing.hpp"
 
 namespace thinsnap::test {
 
 using ext4::FileType;
 using ext4::InodeNumber;
-
-namespace {
-
-char letter(FileType type) {
-    return "fdlcbps"[static_cast<std::size_t>(type)];
-}
-
-} // namespace
 
 class MemoryTree::Content final : public layer::TreeContent {
 public:
@@ -57,7 +49,19 @@ std::string MemoryTree::File::content() const {
 }
 
 MemoryTree::MemoryTree() {
-    files_[root()].attributes.permissions = 0755;
+    files_[root()].attributes = {0755, 0, 0, {1, 0}}; // as ext4::format() leaves it
+}
+
+MemoryTree::MemoryTree(const MemoryTree& other)
+    : files_(other.files_)
+    , free_(other.free_)
+    , fail_at_(other.fail_at_) {}
+
+MemoryTree& MemoryTree::operator=(const MemoryTree& other) {
+    files_ = other.files_;
+    free_ = other.free_;
+    fail_at_ = other.fail_at_;
+    return *this;
 }
 
 MemoryTree::File& MemoryTree::file(InodeNumber number) {
@@ -194,33 +198,25 @@ std::vector<std::string> MemoryTree::paths() const {
 }
 
 std::string MemoryTree::listing() const {
-    std::map<const File*, std::string> first_path;
-    std::string text;
+    Listing listing;
     auto all = paths();
     all.insert(all.begin(), "");
+    std::map<const File*, std::uint64_t> identities;
     for (const std::string& path : all) {
         const File& file = *at(path);
-        text += fmt::format("{} '{}' {:04o} {}:{} {}.{:09} {} -> '{}'",
-                            letter(file.type),
-                            path,
-                            file.attributes.permissions,
-                            file.attributes.uid,
-                            file.attributes.gid,
-                            file.attributes.mtime.seconds,
-                            file.attributes.mtime.nanoseconds,
-                            file.size,
-                            file.link_target);
-        if (file.device)
-            text += fmt::format(" {}:{}", file.device->major, file.device->minor);
-        for (const auto& [name, value] : file.xattrs)
-            text += fmt::format(" {}='{}'", name, value);
-        for (const auto& [offset, bytes] : file.data)
-            text += fmt::format(" @{}:'{}'", offset, bytes);
-        if (file.type != FileType::directory && file.links > 1)
-            text += fmt::format(" is '{}'", first_path.emplace(&file, path).first->second);
-        text += '\n';
+        ListedFile listed;
+        listed.type = file.type;
+        listed.attributes = file.attributes;
+        listed.size = file.type == FileType::regular ? file.size : 0;
+        listed.link_target = file.link_target;
+        listed.device = file.device;
+        listed.xattrs = file.xattrs;
+        if (file.type == FileType::regular && file.size <= Listing::kMaxContent)
+            listed.content = file.content();
+        listed.identity = identities.emplace(&file, identities.size()).first->second;
+        listing.add(path, listed);
     }
-    return text;
+    return listing.text();
 }
 
 std::size_t MemoryTree::nameless() const {

@@ -34,6 +34,8 @@ public:
     };
 
     MemoryTree();
+    MemoryTree(const MemoryTree& other);
+    MemoryTree& operator=(const MemoryTree& other);
 
     [[nodiscard]] ext4::InodeNumber root() const override { return ext4::kRootInode; }
     [[nodiscard]] std::optional<layer::TreeEntry> find(ext4::InodeNumber directory,

@@ -256,7 +256,8 @@ TEST_SUITE("layer.tar_writer") {
         entry.link_target = "sparse";
         write(writer, entry);
         writer.finish();
-        CHECK(Digest::of(sink.text()).to_string() == "sha256:0c6ba4f3f0e1affa4c2fb1279fbdb76a1199fb072a39095423b3c511b9942521");
+        CHECK(Digest::of(sink.text()).to_string() ==
+              "sha256:0c6ba4f3f0e1affa4c2fb1279fbdb76a1199fb072a39095423b3c511b9942521");
     }
 }
 
