@@ -29,12 +29,11 @@ std::uint32_t directory_block_checksum(std::uint32_t inode_seed, std::span<const
 std::uint32_t directory_index_checksum(std::uint32_t inode_seed,
                                        std::span<const std::byte> block,
                                        std::size_t count_offset) {
-    constexpr std::size_t kEntry = 8;
+    constexpr std::size_t entry = 8;
     const std::size_t limit = load_le<std::uint16_t>(block, count_offset);
     const std::size_t count = load_le<std::uint16_t>(block, count_offset + 2);
-    const std::uint32_t entries =
-        crc32c_raw(block.first(count_offset + count * kEntry), inode_seed);
-    const auto reserved = block.subspan(count_offset + limit * kEntry, sizeof(std::uint32_t));
+    const std::uint32_t entries = crc32c_raw(block.first(count_offset + count * entry), inode_seed);
+    const auto reserved = block.subspan(count_offset + limit * entry, sizeof(std::uint32_t));
     return add(crc32c_raw(reserved, entries), std::uint32_t{0});
 }
 
@@ -46,9 +45,9 @@ std::uint32_t extent_block_checksum(std::uint32_t inode_seed,
 
 std::uint32_t
 xattr_block_checksum(std::uint32_t seed, std::span<const std::byte> block, std::uint64_t where) {
-    constexpr std::size_t kChecksum = 16;
-    const std::uint32_t before = crc32c_raw(block.first(kChecksum), add(seed, where));
-    return crc32c_raw(block.subspan(kChecksum + sizeof(std::uint32_t)),
+    constexpr std::size_t checksum = 16;
+    const std::uint32_t before = crc32c_raw(block.first(checksum), add(seed, where));
+    return crc32c_raw(block.subspan(checksum + sizeof(std::uint32_t)),
                       add(before, std::uint32_t{0}));
 }
 

@@ -103,13 +103,13 @@ void write_root(FileSystemHandle& handle, std::uint64_t block, std::uint32_t tim
         content[at + 7] = std::byte{EXT2_FT_DIR};
         std::memcpy(content.data() + at + 8, name.data(), name.size());
     };
-    constexpr std::size_t kTail = kBlockSize - kDirectoryTail;
+    constexpr std::size_t tail_begin = kBlockSize - kDirectoryTail;
     put_entry(0, 12, ".");
-    put_entry(12, kTail - 12, "..");
-    store_le<std::uint16_t>(content, kTail + 4, kDirectoryTail);
-    content[kTail + 7] = std::byte{0xDE}; // EXT2_DIR_NAME_LEN_CSUM
+    put_entry(12, tail_begin - 12, "..");
+    store_le<std::uint16_t>(content, tail_begin + 4, kDirectoryTail);
+    content[tail_begin + 7] = std::byte{0xDE}; // EXT2_DIR_NAME_LEN_CSUM
     const std::uint32_t seed = inode_seed(handle.native()->csum_seed, kRootInode, 0);
-    store_le<std::uint32_t>(content, kTail + 8, directory_block_checksum(seed, content));
+    store_le<std::uint32_t>(content, tail_begin + 8, directory_block_checksum(seed, content));
     handle.io().write(block, content);
 
     ext2_inode_large inode = make_inode(LINUX_S_IFDIR | 0755, 2, time);

@@ -112,8 +112,8 @@ void describe_group(FileSystemHandle& handle, std::uint32_t group) {
     const std::uint64_t size = last + 1 - first_block_of(group);
     const std::uint64_t used = count_used(handle, first_block_of(group), last);
     std::uint16_t flags = EXT2_BG_INODE_UNINIT | EXT2_BG_INODE_ZEROED;
-    // The bits behind the end of a short group are set on disk, so that one is written.
-    if (size == kBlocksPerGroup && holds_only_its_own(handle, group, used))
+    // e2fsck wants the last group's bitmap on disk, full or short.
+    if (group + 1 < handle.nr_groups() && holds_only_its_own(handle, group, used))
         flags |= EXT2_BG_BLOCK_UNINIT;
     ext2fs_bg_flags_zap(native, group);
     ext2fs_bg_flags_set(native, group, flags);
@@ -124,6 +124,18 @@ void describe_group(FileSystemHandle& handle, std::uint32_t group) {
     ext2fs_group_desc_csum_set(native, group);
     ext2fs_free_blocks_count_add(native->super, size - used);
     native->super->s_free_inodes_count += kInodesPerGroup;
+}
+
+/// The blocks that are no content, as statfs(2) tells them; in the superblock, else the kernel
+/// counts them at its first mount and writes all superblocks. Source: Linux fs/ext4/super.c,
+/// ext4_calculate_overhead().
+void set_overhead(FileSystemHandle& handle) {
+    ext2_super_block& super = handle.super();
+    const std::uint64_t front = 1 + handle.native()->desc_blocks + super.s_reserved_gdt_blocks;
+    std::uint64_t overhead = kJournalBlocks;
+    for (std::uint32_t group = 0; group < handle.nr_groups(); ++group)
+        overhead += kTableBlocks + 2 + (has_superblock(group) ? front : 0);
+    super.s_overhead_clusters = static_cast<std::uint32_t>(overhead);
 }
 
 std::vector<std::uint32_t> groups_with_backups(std::uint32_t groups) {
@@ -151,6 +163,7 @@ void add_groups(FileSystemHandle& handle, std::uint32_t first, std::uint32_t end
     }
     for (std::uint32_t group = first; group < end; ++group)
         describe_group(handle, group);
+    set_overhead(handle);
     ext2fs_mark_bb_dirty(handle.native());
     ext2fs_mark_ib_dirty(handle.native());
     ext2fs_mark_super_dirty(handle.native());
@@ -158,14 +171,14 @@ void add_groups(FileSystemHandle& handle, std::uint32_t first, std::uint32_t end
 }
 
 void write_resize_inode(FileSystemHandle& handle, std::uint32_t map_block, std::uint32_t time) {
-    constexpr std::uint32_t kPointers = kBlockSize / sizeof(std::uint32_t);
+    constexpr std::uint32_t pointers = kBlockSize / sizeof(std::uint32_t);
     const ext2_super_block& super = handle.super();
     const auto first = static_cast<std::uint32_t>(handle.native()->desc_blocks);
     const auto backups = groups_with_backups(handle.nr_groups());
-    TS_ASSERT(backups.size() <= kPointers);
+    TS_ASSERT(backups.size() <= pointers);
     std::array<std::byte, kBlockSize> map{};
     for (std::uint32_t i = first; i < first + super.s_reserved_gdt_blocks; ++i) {
-        store_le<std::uint32_t>(map, i % kPointers * 4UL, i + 1);
+        store_le<std::uint32_t>(map, i % pointers * 4UL, i + 1);
         std::array<std::byte, kBlockSize> copies{};
         for (std::size_t k = 0; k < backups.size(); ++k)
             store_le<std::uint32_t>(copies, k * 4, i + 1 + backups[k] * kBlocksPerGroup);
@@ -173,14 +186,14 @@ void write_resize_inode(FileSystemHandle& handle, std::uint32_t map_block, std::
     }
     handle.io().write(map_block, map);
 
-    constexpr std::uint64_t kSize =
-        (std::uint64_t{kPointers} * kPointers + kPointers + 12) * kBlockSize;
+    constexpr std::uint64_t bytes =
+        (std::uint64_t{pointers} * pointers + pointers + 12) * kBlockSize;
     InodeRecord record;
     ext2_inode_large inode{};
     inode.i_mode = LINUX_S_IFREG | 0600;
     inode.i_links_count = 1;
-    inode.i_size = static_cast<std::uint32_t>(kSize);
-    inode.i_size_high = static_cast<std::uint32_t>(kSize >> 32U);
+    inode.i_size = static_cast<std::uint32_t>(bytes);
+    inode.i_size_high = static_cast<std::uint32_t>(bytes >> 32U);
     inode.i_block[EXT2_DIND_BLOCK] = map_block;
     const std::uint64_t blocks = 1 + super.s_reserved_gdt_blocks * (1 + backups.size());
     inode.i_blocks = static_cast<std::uint32_t>(blocks * (kBlockSize / 512));

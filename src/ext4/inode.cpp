@@ -91,10 +91,10 @@ void check_fields(InodeNumber number, const ext2_inode_large& inode, FileType ty
 
 Timestamp
 read_time(InodeNumber number, const ext2_inode_large& inode, std::uint32_t seconds, bool modified) {
-    constexpr std::size_t kAllTimes =
+    constexpr std::size_t all_times =
         offsetof(ext2_inode_large, i_crtime) - EXT2_GOOD_OLD_INODE_SIZE;
     std::uint32_t extra = 0;
-    if (inode.i_extra_isize >= kAllTimes)
+    if (inode.i_extra_isize >= all_times)
         extra = modified ? inode.i_mtime_extra : inode.i_ctime_extra;
     const Timestamp time = unpack_time({seconds, extra});
     if (time.nanoseconds >= kNanoseconds)
