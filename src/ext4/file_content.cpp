@@ -7,6 +7,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "ext4/block_map.hpp"
 #include "ext4/checksums.hpp"
 
 namespace thinsnap::ext4 {
@@ -16,9 +17,6 @@ namespace {
 constexpr std::uint32_t kReadAhead = 64; // blocks of a directory in one read
 
 ExtentTree make_tree(FileSystemHandle& handle, InodeNumber number, const ext2_inode_large& inode) {
-    if ((inode.i_flags & EXT4_EXTENTS_FL) == 0)
-        throw Error(Errc::unsupported,
-                    fmt::format("inode {}: mapped by blocks, not by extents", number.value()));
     return {number,
             std::as_bytes(std::span(inode.i_block)),
             inode_seed(handle.native()->csum_seed, number, inode.i_generation),
@@ -53,10 +51,13 @@ void for_each_extent_of(FileSystemHandle& handle,
                         InodeNumber number,
                         const InodeRecord& record,
                         std::uint64_t from,
-                        const std::function<bool(const Extent&)>& visit,
-                        const std::function<void(std::uint64_t)>& meet_node) {
+                        const std::function<bool(const Extent&)>& visit) {
     const ext2_inode_large inode = record.fields();
-    for_each_extent(handle.io(), make_tree(handle, number, inode), from, visit, meet_node);
+    const ExtentTree tree = make_tree(handle, number, inode);
+    if ((inode.i_flags & EXT4_EXTENTS_FL) != 0)
+        for_each_extent(handle.io(), tree, from, visit);
+    else
+        for_each_mapped_run(handle.io(), tree, from, visit);
 }
 
 std::size_t read_content(FileSystemHandle& handle,

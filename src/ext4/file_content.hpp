@@ -15,13 +15,12 @@
 
 namespace thinsnap::ext4 {
 
-/// \throws Error(unsupported)  the file is mapped by blocks instead of extents
+/// Of files with extents, and of those that are mapped by blocks.
 void for_each_extent_of(FileSystemHandle& handle,
                         InodeNumber number,
                         const InodeRecord& record,
                         std::uint64_t from,
-                        const std::function<bool(const Extent&)>& visit,
-                        const std::function<void(std::uint64_t block)>& meet_node = {});
+                        const std::function<bool(const Extent&)>& visit);
 
 /// Bytes from `offset` on, up to the size that the inode says. \return bytes of `into` filled
 [[nodiscard]] std::size_t read_content(FileSystemHandle& handle,

@@ -9,6 +9,7 @@
 #include <thinsnap/error.hpp>
 
 #include "base/assert.hpp"
+#include "ext4/journal_replay.hpp"
 #include "ext4/superblock_check.hpp"
 
 namespace thinsnap::ext4 {
@@ -67,6 +68,11 @@ void FileSystemHandle::open() {
                                 io_.device().size()));
     io_.read_bytes(kSuperblockOffset, superblock);
     validate_superblock(superblock, io_.device().size(), access_);
+    if (needs_recovery(superblock)) {
+        replay_journal(io_, superblock);
+        io_.read_bytes(kSuperblockOffset, superblock);
+        validate_superblock(superblock, io_.device().size(), access_);
+    }
     const bool writable = access_ == FileSystemAccess::read_write;
     const DeviceIo::Opening opening(io_);
     ext2_filsys native = nullptr;
@@ -112,8 +118,11 @@ void FileSystemHandle::load_bitmaps() {
         blocks += ext2fs_bg_free_blocks_count(native(), group);
         inodes += ext2fs_bg_free_inodes_count(native(), group);
     }
+    if (blocks == ext2fs_free_blocks_count(&super()) && inodes == super().s_free_inodes_count)
+        return;
     ext2fs_free_blocks_count_set(&super(), blocks);
     super().s_free_inodes_count = inodes;
+    ext2fs_mark_super_dirty(native());
 }
 
 void FileSystemHandle::require_writable() const {

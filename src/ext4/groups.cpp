@@ -112,8 +112,8 @@ void describe_group(FileSystemHandle& handle, std::uint32_t group) {
     const std::uint64_t size = last + 1 - first_block_of(group);
     const std::uint64_t used = count_used(handle, first_block_of(group), last);
     std::uint16_t flags = EXT2_BG_INODE_UNINIT | EXT2_BG_INODE_ZEROED;
-    // The bits behind the end of a short group are set on disk, so that one is written.
-    if (size == kBlocksPerGroup && holds_only_its_own(handle, group, used))
+    // e2fsck wants the last group's bitmap on disk, full or short.
+    if (group + 1 < handle.nr_groups() && holds_only_its_own(handle, group, used))
         flags |= EXT2_BG_BLOCK_UNINIT;
     ext2fs_bg_flags_zap(native, group);
     ext2fs_bg_flags_set(native, group, flags);
@@ -124,6 +124,18 @@ void describe_group(FileSystemHandle& handle, std::uint32_t group) {
     ext2fs_group_desc_csum_set(native, group);
     ext2fs_free_blocks_count_add(native->super, size - used);
     native->super->s_free_inodes_count += kInodesPerGroup;
+}
+
+/// The blocks that are no content, as statfs(2) tells them; in the superblock, else the kernel
+/// counts them at its first mount and writes all superblocks. Source: Linux fs/ext4/super.c,
+/// ext4_calculate_overhead().
+void set_overhead(FileSystemHandle& handle) {
+    ext2_super_block& super = handle.super();
+    const std::uint64_t front = 1 + handle.native()->desc_blocks + super.s_reserved_gdt_blocks;
+    std::uint64_t overhead = kJournalBlocks;
+    for (std::uint32_t group = 0; group < handle.nr_groups(); ++group)
+        overhead += kTableBlocks + 2 + (has_superblock(group) ? front : 0);
+    super.s_overhead_clusters = static_cast<std::uint32_t>(overhead);
 }
 
 std::vector<std::uint32_t> groups_with_backups(std::uint32_t groups) {
@@ -151,6 +163,7 @@ void add_groups(FileSystemHandle& handle, std::uint32_t first, std::uint32_t end
     }
     for (std::uint32_t group = first; group < end; ++group)
         describe_group(handle, group);
+    set_overhead(handle);
     ext2fs_mark_bb_dirty(handle.native());
     ext2fs_mark_ib_dirty(handle.native());
     ext2fs_mark_super_dirty(handle.native());

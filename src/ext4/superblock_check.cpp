@@ -128,6 +128,12 @@ void validate_superblock(std::span<const std::byte> superblock,
     check_sizes(super, device_bytes);
 }
 
+bool needs_recovery(std::span<const std::byte> superblock) {
+    const auto features =
+        load_le<std::uint32_t>(superblock, offsetof(ext2_super_block, s_feature_incompat));
+    return (features & EXT3_FEATURE_INCOMPAT_RECOVER) != 0;
+}
+
 void seal_superblock(std::span<std::byte> superblock) {
     TS_ASSERT(superblock.size() == kSuperblockSize);
     store_le<std::uint32_t>(superblock, kChecksum, crc32c_raw(superblock.first(kChecksum)));

@@ -18,7 +18,10 @@ void validate_superblock(std::span<const std::byte> superblock,
                          std::uint64_t device_bytes,
                          FileSystemAccess access);
 
-/// The superblock with its checksum made right.
+/// Whether the journal holds what was not yet written where it belongs.
+[[nodiscard]] bool needs_recovery(std::span<const std::byte> superblock);
+
+/// Makes the superblock's checksum right.
 void seal_superblock(std::span<std::byte> superblock);
 
 } // namespace thinsnap::ext4

@@ -35,8 +35,13 @@ public:
 
     void resize(std::uint64_t size) { file_.resize(size); }
     [[nodiscard]] std::string path() const { return directory_ / "image"; }
-    [[nodiscard]] std::size_t touched_chunks() const { return touched_.size(); }
+    /// The chunks that hold something other than zeros that was written.
+    [[nodiscard]] const std::set<std::uint64_t>& touched() const { return touched_; }
     void forget_touched() { touched_.clear(); }
+    /// Of the file, as stat(2) counts them.
+    [[nodiscard]] std::uint64_t allocated_bytes() const;
+    /// What the other image holds at this moment, the page cache included.
+    void copy_from(const ImageFile& other) const;
     [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
 private:
