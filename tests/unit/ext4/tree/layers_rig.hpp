@@ -13,8 +13,7 @@
 #include "ext4/tree_writer.hpp"
 
 #include "support/content.hpp"
-
-#include "unit/ext4/image_file.hpp"
+#include "support/ext4_image.hpp"
 
 namespace thinsnap::test {
 

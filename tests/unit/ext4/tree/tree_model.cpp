@@ -109,11 +109,13 @@ std::string TreeModel::random_name() {
 }
 
 Attributes TreeModel::random_attributes() {
+    auto seconds = static_cast<std::int64_t>(random_.below(1ULL << 34U)) - (1LL << 31U);
+    if (seconds >> 31U == 5) // 2310 to 2378: e2fsck takes them for an old kernel's mistake
+        seconds = 0;
     return {static_cast<std::uint16_t>(random_.below(010000)),
             static_cast<std::uint32_t>(random_.next()),
             static_cast<std::uint32_t>(random_.below(70000)),
-            {static_cast<std::int64_t>(random_.below(1ULL << 34U)) - (1LL << 31U),
-             static_cast<std::uint32_t>(random_.below(1'000'000'000))}};
+            {seconds, static_cast<std::uint32_t>(random_.below(1'000'000'000))}};
 }
 
 NewInode TreeModel::random_inode() {
@@ -250,7 +252,8 @@ void TreeModel::change(TreeWriter& writer) {
 std::string TreeModel::difference(const FileSystem& file_system) const {
     std::vector<std::pair<std::shared_ptr<ModelFile>, InodeNumber>> waiting = {{root_, kRootInode}};
     while (!waiting.empty()) {
-        const auto [file, number] = waiting.back();
+        const std::shared_ptr<ModelFile> file = waiting.back().first;
+        const InodeNumber number = waiting.back().second;
         waiting.pop_back();
         std::string differs = difference_of(*file, file_system.inode(number));
         if (differs.empty())

@@ -4,9 +4,9 @@
 #include "ext4/format.hpp"
 #include "ext4/tree_writer.hpp"
 
+#include "support/ext4_image.hpp"
 #include "support/random.hpp"
 
-#include "unit/ext4/image_file.hpp"
 #include "unit/ext4/tree/tree_model.hpp"
 
 namespace thinsnap::test {

@@ -32,7 +32,7 @@ TEST_SUITE("ext4.tree_writer_space") {
             }
         });
         fresh.check();
-        CHECK(fresh.image.touched_chunks() <= 8); // 7 when this was written
+        CHECK(fresh.image.touched().size() <= 8); // 7 when this was written
     }
 
     TEST_CASE("a damaged parent is refused and never followed in circles") {

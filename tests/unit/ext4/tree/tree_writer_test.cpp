@@ -44,7 +44,9 @@ TEST_SUITE("ext4.tree_writer") {
         });
         fresh.check();
         const FileSystem fs(fresh.image, FileSystemAccess::read_only);
-        for (const auto& [name, what] : wanted) {
+        for (const auto& entry : wanted) {
+            const std::string& name = entry.first;
+            const NewInode& what = entry.second;
             CAPTURE(name);
             const InodeInfo info = fs.inode(at(fs, name));
             CHECK(info.type == what.type);

@@ -1,6 +1,5 @@
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,13 +11,11 @@
 #include "ext4/tree/name_hash.hpp"
 #include "ext4/tree_writer.hpp"
 
+#include "support/colliding_names.hpp"
 #include "support/content.hpp"
+#include "support/ext4_image.hpp"
+#include "support/ext4_mount.hpp"
 #include "support/skip.hpp"
-#include "support/temp_dir.hpp"
-#include "support/tool.hpp"
-
-#include "unit/ext4/image_file.hpp"
-#include "unit/ext4/tree/colliding_names.hpp"
 
 /// \file
 /// Large directories, judged by e2fsck and by the kernel, which looks names up by the index.
@@ -33,66 +30,6 @@ using ext4::kRootInode;
 using ext4::TreeWriter;
 
 namespace {
-
-/// Mounted while it lives, if that is permitted here.
-class Mounted {
-public:
-    Mounted(const ImageFile& image, const std::string& options) {
-        const ToolRun run =
-            run_tool({"mount", "-t", "ext4", "-o", options, image.path(), directory_.path()});
-        mounted_ = run.status == 0;
-        reason_ = run.errors;
-    }
-    ~Mounted() {
-        if (mounted_)
-            (void)run_tool({"umount", directory_.path()});
-    }
-    Mounted(const Mounted&) = delete;
-    Mounted& operator=(const Mounted&) = delete;
-
-    [[nodiscard]] bool works() const { return mounted_; }
-    [[nodiscard]] std::string reason() const {
-        return "a loop mount is not possible here: " + reason_.substr(0, reason_.find('\n'));
-    }
-    [[nodiscard]] std::filesystem::path path() const { return directory_.path(); }
-    /// Without /dev: "loop0".
-    [[nodiscard]] std::string device() const {
-        const std::string source =
-            run_tool({"findmnt", "-n", "-o", "SOURCE", directory_.path()}).output;
-        return source.substr(source.rfind('/') + 1, source.find('\n') - source.rfind('/') - 1);
-    }
-
-private:
-    TempDir directory_;
-    bool mounted_ = false;
-    std::string reason_;
-};
-
-/// What the kernel says of the loop device from here on. Empty where its log cannot be read.
-class KernelLog {
-public:
-    KernelLog()
-        : before_(run_tool({"dmesg"}).output) {}
-
-    /// Lines about `device` that are no mere report of a mount.
-    [[nodiscard]] std::string complaints_of(const std::string& device) const {
-        const std::string log = run_tool({"dmesg"}).output;
-        const std::string last = before_.substr(before_.rfind('\n', before_.size() - 2) + 1);
-        const std::size_t seen = last.empty() ? std::string::npos : log.rfind(last);
-        std::istringstream lines(seen == std::string::npos ? log : log.substr(seen + last.size()));
-        std::string result;
-        for (std::string line; std::getline(lines, line);)
-            if (line.find("EXT4-fs") != std::string::npos &&
-                line.find(device + ")") != std::string::npos &&
-                line.find("mounted filesystem") == std::string::npos &&
-                line.find("unmounting") == std::string::npos)
-                result += line + "\n";
-        return result;
-    }
-
-private:
-    std::string before_;
-};
 
 std::vector<std::string> numbered_names(std::size_t count, std::size_t length) {
     std::vector<std::string> names;
@@ -116,35 +53,32 @@ void make_directory(ImageFile& image,
 
 /// Every name is found by the kernel, and no other; then it puts names in and takes some out.
 void let_the_kernel_judge(ImageFile& image, const std::vector<std::string>& names) {
-    const KernelLog log;
-    std::string device;
-    {
-        const Mounted mounted(image, "loop");
-        if (!mounted.works())
-            return skip(mounted.reason());
-        device = mounted.device();
-        CHECK(device.starts_with("loop"));
-        const auto big = mounted.path() / "big";
-        std::size_t found = 0;
-        for (const std::string& name : names)
-            found += std::filesystem::exists(std::filesystem::symlink_status(big / name)) ? 1U : 0U;
-        CHECK(found == names.size());
-        std::size_t listed = 0;
-        for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(big))
-            ++listed;
-        CHECK(listed == names.size());
-        for (int i = 0; i < 3000; ++i)
-            std::ofstream(big / fmt::format("put in by the kernel {}", i)) << "content\n";
-        for (std::size_t i = 0; i < names.size(); i += 10)
-            std::filesystem::remove_all(big / names[i]);
-    }
-    CHECK(log.complaints_of(device) == "");
+    std::string why;
+    auto mount = Mount::try_mount(image, why);
+    if (!mount)
+        return skip(why);
+    const std::string device = mount->device();
+    const auto big = mount->path() / "big";
+    std::size_t found = 0;
+    for (const std::string& name : names)
+        found += std::filesystem::exists(std::filesystem::symlink_status(big / name)) ? 1U : 0U;
+    CHECK(found == names.size());
+    std::size_t listed = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(big))
+        ++listed;
+    CHECK(listed == names.size());
+    for (int i = 0; i < 3000; ++i)
+        std::ofstream(big / fmt::format("put in by the kernel {}", i)) << "content\n";
+    for (std::size_t i = 0; i < names.size(); i += 10)
+        std::filesystem::remove_all(big / names[i]);
+    CHECK(kernel_complaints(device) == "");
+    mount->unmount();
     CHECK(complaints_of_e2fsck(image) == "");
 }
 
 } // namespace
 
-TEST_SUITE("ext4.tree_writer_kernel") {
+TEST_SUITE("interop.ext4_directories") {
     TEST_CASE("the kernel finds 70000 names in one directory") {
         ImageFile image(std::uint64_t{2} << 30U);
         const auto names = numbered_names(70000, 12);
@@ -164,11 +98,6 @@ TEST_SUITE("ext4.tree_writer_kernel") {
     TEST_CASE("the kernel finds names of one hash in two leaves") {
         ImageFile image(256U << 20U);
         ext4::tree::NameHasher hasher;
-        ext4::format(image, options_for(image.size()));
-        {
-            const std::string seed_line = debugfs(image, "stats");
-            CHECK(seed_line.find("half_md4") != std::string::npos);
-        }
         const auto options = options_for(image.size());
         for (std::size_t i = 0; i < 4; ++i) {
             hasher.seed[i] = 0;
