@@ -23,6 +23,8 @@ using ext4::Xattr;
 
 namespace {
 
+constexpr std::array kPrefixes = {"user.", "trusted.", "security."};
+
 std::vector<std::byte> content_of(const ModelFile& file) {
     std::vector<std::byte> bytes(file.size);
     for (const auto& [offset, length] : file.pieces) {
@@ -163,7 +165,6 @@ void TreeModel::set_content(TreeWriter& writer, ModelFile& file, InodeNumber num
 
 void TreeModel::set_xattrs(TreeWriter& writer, ModelFile& file, InodeNumber number) {
     std::map<std::string, std::string> xattrs;
-    constexpr std::array kPrefixes = {"user.", "trusted.", "security."};
     for (std::uint64_t n = random_.below(4); n > 0; --n) {
         const std::size_t size = random_.below(random_.one_in(5) ? 20000 : 60);
         xattrs[fmt::format("{}{}", kPrefixes[random_.below(3)], random_name())] =

@@ -89,23 +89,23 @@ TEST_SUITE("ext4.tree_writer") {
 
     TEST_CASE("a sparse file of many pieces has a tree of extents and holes") {
         Fresh fresh;
-        constexpr std::uint64_t kStep = 5 * 4096;
-        constexpr std::uint32_t kPieces = 3000;
+        const std::uint64_t step = 5 * 4096;
+        const std::uint32_t pieces = 3000;
         fresh.layer([&](TreeWriter& writer) {
             const auto number = writer.create(kRootInode, "sparse", {FileType::regular, plain()});
             ContentWriter content = writer.open_content(number);
-            for (std::uint32_t i = 0; i < kPieces; ++i)
-                content.write(i * kStep + 100, pattern(i, 0, 50));
-            content.close(kPieces * kStep + (std::uint64_t{1} << 40U));
+            for (std::uint32_t i = 0; i < pieces; ++i)
+                content.write(i * step + 100, pattern(i, 0, 50));
+            content.close(pieces * step + (std::uint64_t{1} << 40U));
         });
         fresh.check();
         const FileSystem fs(fresh.image, FileSystemAccess::read_only);
         const InodeNumber number = at(fs, "sparse");
-        CHECK(fs.inode(number).allocated_bytes == (kPieces + 10) * 4096);
-        for (const std::uint32_t i : {0U, 1U, 1500U, kPieces - 1}) {
-            std::vector<std::byte> piece(kStep);
-            CHECK(fs.read(number, i * kStep, piece) == piece.size());
-            std::vector<std::byte> expected(kStep);
+        CHECK(fs.inode(number).allocated_bytes == (pieces + 10) * 4096);
+        for (const std::uint32_t i : {0U, 1U, 1500U, pieces - 1}) {
+            std::vector<std::byte> piece(step);
+            CHECK(fs.read(number, i * step, piece) == piece.size());
+            std::vector<std::byte> expected(step);
             const auto written = pattern(i, 0, 50);
             std::copy(written.begin(), written.end(), expected.begin() + 100);
             CHECK(piece == expected);
