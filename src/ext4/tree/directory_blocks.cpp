@@ -21,6 +21,7 @@ constexpr std::size_t kSlack = kDirentSpace / 8;
 constexpr std::size_t kIndexEntry = 8;
 constexpr std::size_t kIndexTail = 8;
 constexpr std::size_t kRootCount = 32; // behind . and .. and dx_root_info
+constexpr std::size_t kInfo = 24;      // dx_root_info
 constexpr std::size_t kNodeCount = 8;  // behind an empty entry that covers the block
 constexpr std::size_t kRootLimit = (kBlockBytes - kRootCount - kIndexTail) / kIndexEntry;
 constexpr std::size_t kNodeLimit = (kBlockBytes - kNodeCount - kIndexTail) / kIndexEntry;
@@ -107,7 +108,6 @@ void pack_root(std::span<std::byte> block,
                std::uint8_t hash_version,
                std::span<const IndexChild> children,
                bool two_levels) {
-    constexpr std::size_t kInfo = 24;
     pack_dirent(block, 0, dirent_size(1), {".", identity.self, kDirectoryType});
     pack_dirent(block, 12, kBlockBytes - 12, {"..", identity.parent, kDirectoryType});
     store_le<std::uint8_t>(block, kInfo + 4, hash_version);

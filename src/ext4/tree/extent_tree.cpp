@@ -119,7 +119,7 @@ public:
     }
 
 private:
-    Header read_header(std::span<const std::byte> node, std::size_t room) const {
+    [[nodiscard]] Header read_header(std::span<const std::byte> node, std::size_t room) const {
         const Header header{load_le<std::uint16_t>(node, 2), load_le<std::uint16_t>(node, 6)};
         const std::uint16_t max = load_le<std::uint16_t>(node, 4);
         if (load_le<std::uint16_t>(node, 0) != kMagic || max > room || header.entries > max)

@@ -15,8 +15,10 @@ namespace thinsnap::ext4::tree {
 
 namespace {
 
-constexpr std::size_t kBaseBytes = 128;              // EXT2_GOOD_OLD_INODE_SIZE
-constexpr std::size_t kExtraSize = 32;               // up to and with i_projid
+constexpr std::size_t kBaseBytes = 128; // EXT2_GOOD_OLD_INODE_SIZE
+constexpr std::size_t kExtraSize = 32;  // up to and with i_projid
+constexpr std::size_t kChecksumLow = 0x7C;
+constexpr std::size_t kChecksumHigh = 0x82;
 constexpr std::size_t kTimesEnd = 0x98 - kBaseBytes; // i_crtime_extra is the last time
 
 struct ModeBits {
@@ -143,17 +145,15 @@ void Inode::set_value_references(std::uint64_t count) {
 
 /// Source: ext4_inode_csum().
 void Inode::seal(std::uint32_t fs_seed, InodeNumber number) {
-    constexpr std::size_t kLow = 0x7C;
-    constexpr std::size_t kHigh = 0x82;
-    set<std::uint16_t>(kLow, 0);
-    const bool has_high = extra_size() >= kHigh + 2 - kBaseBytes;
+    set<std::uint16_t>(kChecksumLow, 0);
+    const bool has_high = extra_size() >= kChecksumHigh + 2 - kBaseBytes;
     if (has_high)
-        set<std::uint16_t>(kHigh, 0);
+        set<std::uint16_t>(kChecksumHigh, 0);
     const std::uint32_t crc =
         crc32c_raw(bytes_, inode_checksum_seed(fs_seed, number, generation()));
-    set<std::uint16_t>(kLow, static_cast<std::uint16_t>(crc));
+    set<std::uint16_t>(kChecksumLow, static_cast<std::uint16_t>(crc));
     if (has_high)
-        set<std::uint16_t>(kHigh, static_cast<std::uint16_t>(crc >> 16U));
+        set<std::uint16_t>(kChecksumHigh, static_cast<std::uint16_t>(crc >> 16U));
 }
 
 } // namespace thinsnap::ext4::tree

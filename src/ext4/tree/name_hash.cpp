@@ -7,6 +7,13 @@
 
 namespace thinsnap::ext4::tree {
 
+namespace {
+
+/// The kernel keeps the highest value for the end of a directory (EXT4_HTREE_EOF_32BIT).
+constexpr std::uint32_t kEnd = 0xFFFFFFFE;
+
+} // namespace
+
 NameHash NameHasher::operator()(std::string_view name) const {
     const int full = unsigned_chars ? version + EXT2_HASH_LEGACY_UNSIGNED : int{version};
     NameHash hash;
@@ -18,8 +25,6 @@ NameHash NameHasher::operator()(std::string_view name) const {
                        &hash.minor) != 0)
         throw Error(Errc::unsupported,
                     fmt::format("hashing a name: directory hash version {} is not known", version));
-    // The kernel keeps the highest value for the end of a directory (EXT4_HTREE_EOF_32BIT).
-    constexpr std::uint32_t kEnd = 0xFFFFFFFE;
     if (hash.major == kEnd)
         hash.major = kEnd - 2;
     return hash;

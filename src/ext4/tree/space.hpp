@@ -30,6 +30,8 @@ public:
     /// \param handle       opened read_write; must outlive this
     /// \param chunk_bytes  a power of two, 4 KiB to 2 MiB
     Space(FileSystemHandle& handle, std::uint32_t chunk_bytes, Grow grow);
+    Space(const Space&) = delete;
+    Space& operator=(const Space&) = delete;
     ~Space();
 
     /// At least one block, at most `most`. \throws Error(no_space)

@@ -21,6 +21,7 @@ namespace {
 constexpr std::uint32_t kMagic = 0xEA020000;
 constexpr std::size_t kEntryHead = 16;
 constexpr std::size_t kBlockHead = 32;
+constexpr std::size_t kChecksum = 16; // in a block
 constexpr std::size_t kInodeHead = 4;
 constexpr std::size_t kEnd = 4; // zeros behind the last entry
 constexpr std::size_t kMaxName = 255;
@@ -129,7 +130,6 @@ std::uint32_t pack_entries(std::span<std::byte> space,
 }
 
 void seal_block(std::span<std::byte> block, FsBlock where, std::uint32_t fs_seed) {
-    constexpr std::size_t kChecksum = 16;
     std::array<std::byte, 8> number{};
     store_le<std::uint64_t>(number, 0, where.value());
     store_le<std::uint32_t>(block, kChecksum, 0);

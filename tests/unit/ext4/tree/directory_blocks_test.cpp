@@ -14,10 +14,9 @@
 #include "ext4/tree/directory_reader.hpp"
 #include "ext4/tree/dirent.hpp"
 
+#include "support/colliding_names.hpp"
 #include "support/content.hpp"
 #include "support/random.hpp"
-
-#include "unit/ext4/tree/colliding_names.hpp"
 
 namespace thinsnap::test {
 

@@ -26,6 +26,8 @@ struct Seen {
     }
 };
 
+constexpr std::size_t kMost = GatheredWrites::kMaxBytes / kBlockBytes;
+
 void fill(GatheredWrites& gathered, std::uint64_t block, int value) {
     const auto memory = gathered.next_block(FsBlock(block));
     std::memset(memory.data(), value, memory.size());
@@ -50,7 +52,6 @@ TEST_SUITE("ext4.gathered_writes") {
     TEST_CASE("a write is no longer than the memory") {
         Seen seen;
         auto gathered = seen.gather();
-        constexpr std::size_t kMost = GatheredWrites::kMaxBytes / kBlockBytes;
         fill(gathered, 99, 1);
         gathered.append(FsBlock(100), std::vector<std::byte>(kBlockBytes * (kMost + 5)));
         gathered.flush();

@@ -1,7 +1,6 @@
 #include "ext4/tree_writer.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,85 +8,11 @@
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 
-#include "ext4/file_system.hpp"
-#include "ext4/format.hpp"
-
 #include "support/content.hpp"
-#include "support/random.hpp"
 
-#include "unit/ext4/image_file.hpp"
+#include "unit/ext4/tree/layers_rig.hpp"
 
 namespace thinsnap::test {
-
-using ext4::Attributes;
-using ext4::ContentWriter;
-using ext4::DeviceNumber;
-using ext4::FileSystem;
-using ext4::FileSystemAccess;
-using ext4::FileType;
-using ext4::InodeInfo;
-using ext4::InodeNumber;
-using ext4::kRootInode;
-using ext4::NewInode;
-using ext4::TreeWriter;
-using ext4::Xattr;
-
-namespace {
-
-constexpr std::uint64_t kMiB = 1U << 20U;
-
-/// A fresh file system on a file.
-struct Fresh {
-    ImageFile image;
-
-    explicit Fresh(std::uint64_t size = 256 * kMiB)
-        : image(size) {
-        ext4::format(image, options_for(size));
-    }
-
-    /// Applies `change` as one layer.
-    void layer(const std::function<void(TreeWriter&)>& change) {
-        FileSystem file_system(image, FileSystemAccess::read_write);
-        TreeWriter writer(file_system);
-        change(writer);
-        writer.finish();
-    }
-    void check() const { CHECK(complaints_of_e2fsck(image) == ""); }
-};
-
-Attributes plain(std::uint16_t permissions = 0644) {
-    return {permissions, 1000, 1001, {1700000000, 123456789}};
-}
-
-InodeNumber make_file(TreeWriter& writer,
-                      InodeNumber directory,
-                      std::string_view name,
-                      std::uint64_t seed,
-                      std::size_t size) {
-    const InodeNumber number = writer.create(directory, name, {FileType::regular, plain()});
-    ContentWriter content = writer.open_content(number);
-    content.write(0, pattern(seed, 0, size));
-    content.close(size);
-    return number;
-}
-
-std::vector<std::byte> content_of(const FileSystem& fs, InodeNumber number) {
-    std::vector<std::byte> bytes(fs.inode(number).size);
-    CHECK(fs.read(number, 0, bytes) == bytes.size());
-    return bytes;
-}
-
-InodeNumber at(const FileSystem& fs, std::string_view name, InodeNumber directory = kRootInode) {
-    const auto found = fs.find(directory, name);
-    REQUIRE_MESSAGE(found.has_value(), name);
-    return found->inode;
-}
-
-std::string text(std::size_t size, char c) {
-    return std::string(size, c);
-}
-
-} // namespace
 
 TEST_SUITE("ext4.tree_writer") {
     TEST_CASE("nothing but finish changes nothing that e2fsck minds") {
@@ -119,7 +44,9 @@ TEST_SUITE("ext4.tree_writer") {
         });
         fresh.check();
         const FileSystem fs(fresh.image, FileSystemAccess::read_only);
-        for (const auto& [name, what] : wanted) {
+        for (const auto& entry : wanted) {
+            const std::string& name = entry.first;
+            const NewInode& what = entry.second;
             CAPTURE(name);
             const InodeInfo info = fs.inode(at(fs, name));
             CHECK(info.type == what.type);
@@ -162,23 +89,23 @@ TEST_SUITE("ext4.tree_writer") {
 
     TEST_CASE("a sparse file of many pieces has a tree of extents and holes") {
         Fresh fresh;
-        constexpr std::uint64_t kStep = 5 * 4096;
-        constexpr std::uint32_t kPieces = 3000;
+        const std::uint64_t step = 5 * 4096;
+        const std::uint32_t pieces = 3000;
         fresh.layer([&](TreeWriter& writer) {
             const auto number = writer.create(kRootInode, "sparse", {FileType::regular, plain()});
             ContentWriter content = writer.open_content(number);
-            for (std::uint32_t i = 0; i < kPieces; ++i)
-                content.write(i * kStep + 100, pattern(i, 0, 50));
-            content.close(kPieces * kStep + (std::uint64_t{1} << 40U));
+            for (std::uint32_t i = 0; i < pieces; ++i)
+                content.write(i * step + 100, pattern(i, 0, 50));
+            content.close(pieces * step + (std::uint64_t{1} << 40U));
         });
         fresh.check();
         const FileSystem fs(fresh.image, FileSystemAccess::read_only);
         const InodeNumber number = at(fs, "sparse");
-        CHECK(fs.inode(number).allocated_bytes == (kPieces + 10) * 4096);
-        for (const std::uint32_t i : {0U, 1U, 1500U, kPieces - 1}) {
-            std::vector<std::byte> piece(kStep);
-            CHECK(fs.read(number, i * kStep, piece) == piece.size());
-            std::vector<std::byte> expected(kStep);
+        CHECK(fs.inode(number).allocated_bytes == (pieces + 10) * 4096);
+        for (const std::uint32_t i : {0U, 1U, 1500U, pieces - 1}) {
+            std::vector<std::byte> piece(step);
+            CHECK(fs.read(number, i * step, piece) == piece.size());
+            std::vector<std::byte> expected(step);
             const auto written = pattern(i, 0, 50);
             std::copy(written.begin(), written.end(), expected.begin() + 100);
             CHECK(piece == expected);
@@ -348,98 +275,6 @@ TEST_SUITE("ext4.tree_writer") {
         CHECK(after.free_inodes == before.free_inodes);
         CHECK(after.free_blocks == before.free_blocks);
         CHECK(after.directories == before.directories);
-    }
-
-    TEST_CASE("ten small files cost a child layer less than 1 MB") {
-        Fresh fresh(10240 * kMiB);
-        fresh.layer([&](TreeWriter& writer) {
-            for (int d = 0; d < 200; ++d) {
-                const auto directory = writer.create(
-                    kRootInode, fmt::format("dir{}", d), {FileType::directory, plain(0755)});
-                for (int f = 0; f < 50; ++f)
-                    make_file(writer, directory, fmt::format("file{}", f), 1, 3000);
-            }
-        });
-        fresh.image.forget_touched();
-        fresh.layer([&](TreeWriter& writer) {
-            for (int i = 0; i < 10; ++i) {
-                const auto directory = writer.find(kRootInode, fmt::format("dir{}", i * 20))->inode;
-                make_file(writer, directory, "new", 2, 3000);
-                writer.set_attributes(directory, plain(0700));
-            }
-        });
-        fresh.check();
-        MESSAGE("chunks: " << fresh.image.touched_chunks());
-        CHECK(fresh.image.touched_chunks() * ImageFile::kChunk <= 1'000'000);
-    }
-
-    TEST_CASE("the same calls give the same bytes") {
-        std::vector<std::byte> first(64 * kMiB);
-        std::vector<std::byte> second(64 * kMiB);
-        for (std::vector<std::byte>* bytes : {&first, &second}) {
-            Fresh fresh(64 * kMiB);
-            for (std::uint64_t layer = 0; layer < 3; ++layer)
-                fresh.layer([&](TreeWriter& writer) {
-                    for (std::uint64_t i = 0; i < 100; ++i) {
-                        const auto d = writer.create(kRootInode,
-                                                     fmt::format("d{}-{}", layer, i),
-                                                     {FileType::directory, plain()});
-                        make_file(writer, d, "f", i, i * 100);
-                        if (layer > 0 && i % 3 == 0)
-                            writer.remove(kRootInode, fmt::format("d{}-{}", layer - 1, i));
-                    }
-                });
-            fresh.image.read(0, *bytes);
-        }
-        CHECK((first == second));
-    }
-
-    TEST_CASE("chunks that lose their last block are discarded") {
-        Fresh fresh;
-        fresh.layer([&](TreeWriter& writer) { make_file(writer, kRootInode, "f", 1, 10 * kMiB); });
-        std::uint64_t start = 0;
-        {
-            const FileSystem fs(fresh.image, FileSystemAccess::read_only);
-            fs.for_each_extent(at(fs, "f"), [&](const ext4::FileExtent& e) { start = e.physical; });
-        }
-        CHECK_FALSE(holds_zeros(fresh.image, start, 10 * kMiB));
-        fresh.layer([&](TreeWriter& writer) { writer.remove(kRootInode, "f"); });
-        CHECK(holds_zeros(fresh.image, start, 10 * kMiB));
-        fresh.check();
-    }
-
-    TEST_CASE("a file system that is full grows by its rule") {
-        Fresh fresh(128 * kMiB);
-        int calls = 0;
-        {
-            FileSystem fs(fresh.image, FileSystemAccess::read_write);
-            TreeWriter writer(fs, {.grow_device = [&](std::uint64_t bytes) {
-                                  ++calls;
-                                  fresh.image.resize(bytes);
-                              }});
-            for (std::uint64_t i = 0; i < 30; ++i)
-                make_file(writer, kRootInode, fmt::format("f{}", i), i, 10 * kMiB);
-            writer.finish();
-        }
-        CHECK(calls >= 1);
-        fresh.check();
-        const FileSystem fs(fresh.image, FileSystemAccess::read_only);
-        for (std::uint64_t i = 0; i < 30; ++i)
-            CHECK((content_of(fs, at(fs, fmt::format("f{}", i))) == pattern(i, 0, 10 * kMiB)));
-    }
-
-    TEST_CASE("a file system that cannot grow is filled to its last blocks") {
-        Fresh fresh(64 * kMiB);
-        FileSystem fs(fresh.image, FileSystemAccess::read_write);
-        const std::uint64_t free = fs.statistics().free_blocks;
-        TreeWriter writer(fs);
-        std::uint64_t files = 0;
-        const auto error = failure_of([&] {
-            for (;; ++files)
-                make_file(writer, kRootInode, fmt::format("f{}", files), files, 64U << 10U);
-        });
-        CHECK(error == Errc::no_space);
-        CHECK(files * 16 > free - 200); // and the bitmaps of groups to come
     }
 }
 

@@ -16,8 +16,8 @@ namespace thinsnap::test {
 /// is filled so that it ends between the two.
 inline std::vector<std::string>
 names_that_collide_across_leaves(const ext4::tree::NameHasher& hasher) {
-    constexpr std::size_t kEntry = 8 + 20;
-    constexpr std::size_t kPerLeaf = (4084 - 4084 / 8) / kEntry;
+    const std::size_t entry_size = 8 + 20;
+    const std::size_t per_leaf = (4084 - 4084 / 8) / entry_size;
     std::unordered_map<std::uint32_t, std::string> seen;
     std::vector<std::pair<std::uint32_t, std::string>> all;
     for (int i = 0; i < 2'000'000; ++i) {
@@ -29,9 +29,9 @@ names_that_collide_across_leaves(const ext4::tree::NameHasher& hasher) {
             continue;
         std::vector<std::string> names;
         for (const auto& [h, n] : all)
-            if (h < hash && names.size() < kPerLeaf - 1)
+            if (h < hash && names.size() < per_leaf - 1)
                 names.push_back(n);
-        if (names.size() < kPerLeaf - 1)
+        if (names.size() < per_leaf - 1)
             continue;
         names.push_back(other->second);
         names.push_back(name);
