@@ -37,6 +37,18 @@ void append_step(std::vector<ResolvedDirectory::Step>& steps, ResolvedDirectory:
     steps.push_back(std::move(step));
 }
 
+std::optional<TreeEntry>
+find_in(Tree& tree, const std::vector<ResolvedDirectory::Step>& steps, const std::string& name) {
+    const auto parent = steps.empty() ? std::optional(tree.root()) : steps.back().inode;
+    return parent ? tree.find(*parent, name) : std::nullopt;
+}
+
+void follow(const std::string& target, std::vector<ResolvedDirectory::Step>& steps, Names& names) {
+    if (!target.empty() && target.front() == '/')
+        steps.clear();
+    push_target(names, target);
+}
+
 } // namespace
 
 ResolvedDirectory PathResolver::resolve(std::span<const std::string_view> components) const {
@@ -44,33 +56,26 @@ ResolvedDirectory PathResolver::resolve(std::span<const std::string_view> compon
     ResolvedDirectory place;
     auto& steps = place.steps;
     unsigned symlinks = 0;
-    while (!names.empty()) {
+    while (!names.empty() && !place.obstacle) {
         const std::string name = std::move(names.back());
         names.pop_back();
         if (name == ".")
             continue;
         if (name == "..") {
-            if (!steps.empty())
-                steps.pop_back();
+            steps.resize(steps.empty() ? 0 : steps.size() - 1);
             continue;
         }
-        const auto parent = steps.empty() ? std::optional(tree_.root()) : steps.back().inode;
-        const auto entry = parent ? tree_.find(*parent, name) : std::nullopt;
-        if (entry && entry->type == ext4::FileType::symlink) {
+        const auto entry = find_in(tree_, steps, name);
+        if (!entry || entry->type == ext4::FileType::directory) {
+            append_step(steps, {name, entry ? std::optional(entry->inode) : std::nullopt});
+        } else if (entry->type == ext4::FileType::symlink) {
             if (++symlinks > kMaxSymlinks)
                 throw Error(Errc::corrupt,
                             fmt::format("more than {} symlinks on the way", kMaxSymlinks));
-            const std::string target = tree_.link_target(entry->inode);
-            if (!target.empty() && target.front() == '/')
-                steps.clear();
-            push_target(names, target);
-            continue;
-        }
-        if (entry && entry->type != ext4::FileType::directory) {
+            follow(tree_.link_target(entry->inode), steps, names);
+        } else {
             place.obstacle = name;
-            return place;
         }
-        append_step(steps, {name, entry ? std::optional(entry->inode) : std::nullopt});
     }
     return place;
 }

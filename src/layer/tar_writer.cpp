@@ -1,6 +1,7 @@
 #include "layer/tar_writer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,26 +40,46 @@ char flag_of(TarType type) {
     return '0';
 }
 
-/// Source: RFC 3629, 4
+/// The character at the text's front: its length, 0 when it is none. Source: RFC 3629, 4
+std::size_t utf8_length(std::string_view text) {
+    struct Form {
+        unsigned char first; ///< the last first byte of this form
+        std::size_t length;
+        unsigned char second_min;
+        unsigned char second_max;
+    };
+    constexpr std::array forms{Form{0x7F, 1, 0, 0},
+                               Form{0xC1, 0, 0, 0},
+                               Form{0xDF, 2, 0x80, 0xBF},
+                               Form{0xE0, 3, 0xA0, 0xBF},
+                               Form{0xEC, 3, 0x80, 0xBF},
+                               Form{0xED, 3, 0x80, 0x9F},
+                               Form{0xEF, 3, 0x80, 0xBF},
+                               Form{0xF0, 4, 0x90, 0xBF},
+                               Form{0xF3, 4, 0x80, 0xBF},
+                               Form{0xF4, 4, 0x80, 0x8F},
+                               Form{0xFF, 0, 0, 0}};
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const auto form = std::find_if(forms.begin(), forms.end(), [&](const Form& candidate) {
+        return byte(0) <= candidate.first;
+    });
+    if (form->length < 2 || form->length > text.size())
+        return form->length == 1 ? 1 : 0;
+    if (byte(1) < form->second_min || byte(1) > form->second_max)
+        return 0;
+    const std::string_view rest = text.substr(2, form->length - 2);
+    const bool sound = std::all_of(rest.begin(), rest.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0U) == 0x80;
+    });
+    return sound ? form->length : 0;
+}
+
 bool is_utf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-        const unsigned char first = byte(i);
-        const std::size_t length = first < 0x80   ? 1
-                                   : first < 0xC2 ? 0
-                                   : first < 0xE0 ? 2
-                                   : first < 0xF0 ? 3
-                                                  : 4;
-        if (length == 0 || first > 0xF4 || i + length > text.size())
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0)
             return false;
-        for (std::size_t k = 1; k < length; ++k)
-            if ((byte(i + k) & 0xC0U) != 0x80)
-                return false;
-        const unsigned char second = length > 1 ? byte(i + 1) : 0;
-        if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second >= 0xA0) ||
-            (first == 0xF0 && second < 0x90) || (first == 0xF4 && second >= 0x90))
-            return false;
-        i += length;
+        text.remove_prefix(length);
     }
     return true;
 }

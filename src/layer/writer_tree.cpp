@@ -1,7 +1,5 @@
 #include "layer/writer_tree.hpp"
 
-#include <utility>
-
 namespace thinsnap::layer {
 
 namespace {
@@ -9,7 +7,7 @@ namespace {
 class Content final : public TreeContent {
 public:
     explicit Content(ext4::ContentWriter writer)
-        : writer_(std::move(writer)) {}
+        : writer_(writer) {}
 
     void write(std::uint64_t offset, std::span<const std::byte> bytes) override {
         writer_.write(offset, bytes);

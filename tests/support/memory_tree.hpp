@@ -36,6 +36,9 @@ public:
     MemoryTree();
     MemoryTree(const MemoryTree& other);
     MemoryTree& operator=(const MemoryTree& other);
+    MemoryTree(MemoryTree&&) = delete;
+    MemoryTree& operator=(MemoryTree&&) = delete;
+    ~MemoryTree() override = default;
 
     [[nodiscard]] ext4::InodeNumber root() const override { return ext4::kRootInode; }
     [[nodiscard]] std::optional<layer::TreeEntry> find(ext4::InodeNumber directory,
@@ -44,13 +47,16 @@ public:
         ext4::InodeNumber directory,
         const std::function<void(std::string_view name, const layer::TreeEntry&)>& visit) override;
     [[nodiscard]] std::string link_target(ext4::InodeNumber symlink) override;
-    ext4::InodeNumber
-    create(ext4::InodeNumber directory, std::string_view name, const layer::NewFile& file) override;
-    void link(ext4::InodeNumber directory, std::string_view name, ext4::InodeNumber file) override;
+    ext4::InodeNumber create(ext4::InodeNumber directory,
+                             std::string_view name,
+                             const layer::NewFile& new_file) override;
+    void
+    link(ext4::InodeNumber directory, std::string_view name, ext4::InodeNumber number) override;
     void remove(ext4::InodeNumber directory, std::string_view name) override;
-    void set_attributes(ext4::InodeNumber file, const ext4::Attributes& attributes) override;
-    void set_xattrs(ext4::InodeNumber file, std::vector<ext4::Xattr> xattrs) override;
-    [[nodiscard]] std::unique_ptr<layer::TreeContent> open_content(ext4::InodeNumber file) override;
+    void set_attributes(ext4::InodeNumber number, const ext4::Attributes& attributes) override;
+    void set_xattrs(ext4::InodeNumber number, std::vector<ext4::Xattr> xattrs) override;
+    [[nodiscard]] std::unique_ptr<layer::TreeContent>
+    open_content(ext4::InodeNumber number) override;
 
     /// The n-th change from now on fails for want of space (1: the next); 0: none does.
     void fail_at(std::uint64_t change) { fail_at_ = change; }

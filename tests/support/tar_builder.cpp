@@ -27,7 +27,7 @@ std::string TarBuilder::records(const Records& records) {
         std::size_t length = rest + 1;
         while (length < rest + std::to_string(length).size())
             ++length;
-        body += std::to_string(length) + " " + key + "=" + value + "\n";
+        body += fmt::format("{} {}={}\n", length, key, value);
     }
     return body;
 }

@@ -135,7 +135,7 @@ TEST_SUITE("layer.export") {
         CHECK(names_in(sink.text()).empty());
     }
 
-    TEST_CASE("the work can be stopped") {
+    TEST_CASE("an export can be stopped") {
         struct Stopped {};
         LayerDevice lower;
         LayerDevice upper = lower.snapshot();
