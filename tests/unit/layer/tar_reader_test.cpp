@@ -90,6 +90,7 @@ TEST_SUITE("layer.tar_reader") {
             .add({.name = "p", .type = '6'});
         const auto all = read_all(tar.finished());
         std::vector<TarType> types;
+        types.reserve(all.size());
         for (const auto& [entry, content] : all)
             types.push_back(entry.type);
         CHECK(types == std::vector{TarType::regular,

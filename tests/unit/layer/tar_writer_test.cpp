@@ -41,7 +41,7 @@ TarEntry read_back(const std::string& tar, std::string& data) {
     TarReader reader(source);
     const TarEntry* entry = reader.next();
     REQUIRE(entry != nullptr);
-    const TarEntry copy = *entry;
+    TarEntry copy = *entry;
     while (const auto piece = reader.next_piece())
         for (const std::byte b : piece->bytes)
             data += static_cast<char>(b);

@@ -40,6 +40,53 @@ void check_both_ways(const std::vector<TarBuilder::Header>& entries, const Paths
     }
 }
 
+using Entries = std::vector<TarBuilder::Header>;
+
+std::string some_path(Random& random) {
+    std::string text(1, "abc"[random.below(3)]);
+    for (std::uint64_t depth = random.below(3); depth > 0; --depth)
+        text += std::string("/") + "abc"[random.below(3)];
+    return text;
+}
+
+std::string some_file(Random& random) {
+    return "f" + std::to_string(random.below(3));
+}
+
+/// Directories have no entries: attributes of one made on the way are those of all.
+Entries some_files(Random& random, std::size_t count, const std::string& content) {
+    Entries entries(count);
+    for (auto& entry : entries) {
+        entry.name = some_path(random) + "/" + some_file(random);
+        entry.content = content;
+    }
+    return entries;
+}
+
+Entries some_whiteouts(Random& random, std::size_t count) {
+    Entries entries(count);
+    for (auto& entry : entries) {
+        entry.name = some_path(random) + "/.wh.";
+        if (random.one_in(3))
+            entry.name += ".wh..opq";
+        else
+            entry.name += random.one_in(2) ? some_path(random).substr(0, 1) : some_file(random);
+    }
+    return entries;
+}
+
+/// What comes of a layer with these entries on the lower one.
+std::string listing_of(const TarBuilder& lower, const std::vector<Entries>& parts) {
+    TarBuilder upper;
+    for (const Entries& part : parts)
+        for (const auto& entry : part)
+            upper.add(entry);
+    MemoryTree tree;
+    apply_layer(tree, lower);
+    apply_layer(tree, upper);
+    return tree.listing();
+}
+
 } // namespace
 
 TEST_SUITE("layer.whiteout") {
@@ -193,46 +240,17 @@ TEST_SUITE("layer.whiteout") {
     TEST_CASE("the place of whiteouts in a tar does not matter") {
         Random random(test_seed());
         for (int round = 0; round < 300; ++round) {
-            const auto name = [&] { return std::string(1, "abc"[random.below(3)]); };
-            const auto path = [&] {
-                std::string text = name();
-                for (std::uint64_t depth = random.below(3); depth > 0; --depth)
-                    text += "/" + name();
-                return text;
-            };
             TarBuilder lower;
-            for (int i = 0; i < 8; ++i)
-                lower.file(path() + "/f" + std::to_string(random.below(3)), "lower");
-            // Directories have entries of their own: attributes of one made on the way depend on
-            // whether its whiteout came before.
-            std::vector<TarBuilder::Header> files;
-            for (int i = 0; i < 4; ++i)
-                files.push_back(
-                    {.name = path() + "/f" + std::to_string(random.below(3)), .content = "upper"});
-            std::vector<TarBuilder::Header> whiteouts;
-            for (int i = 0; i < 4; ++i)
-                whiteouts.push_back(
-                    {.name = random.one_in(3) ? path() + "/.wh..wh..opq"
-                             : random.one_in(2)
-                                 ? path() + "/.wh." + name()
-                                 : path() + "/.wh.f" + std::to_string(random.below(3))});
-            std::vector<std::string> results;
-            for (int order = 0; order < 3; ++order) {
-                TarBuilder upper;
-                auto first = order == 0 ? whiteouts : files;
-                const auto& second = order == 0 ? files : whiteouts;
-                first.insert(
-                    order == 2 ? first.begin() + 2 : first.end(), second.begin(), second.end());
-                for (const auto& entry : first)
-                    upper.add(entry);
-                MemoryTree tree;
-                apply_layer(tree, lower);
-                apply_layer(tree, upper);
-                results.push_back(tree.listing());
-            }
+            for (const auto& file : some_files(random, 8, "lower"))
+                lower.add(file);
+            const auto files = some_files(random, 4, "upper");
+            const auto whiteouts = some_whiteouts(random, 4);
+            auto mixed = files;
+            mixed.insert(mixed.begin() + 2, whiteouts.begin(), whiteouts.end());
+            const std::string wanted = listing_of(lower, {whiteouts, files});
             CAPTURE(round);
-            REQUIRE(results[0] == results[1]);
-            REQUIRE(results[0] == results[2]);
+            REQUIRE(listing_of(lower, {files, whiteouts}) == wanted);
+            REQUIRE(listing_of(lower, {mixed}) == wanted);
         }
     }
 }
