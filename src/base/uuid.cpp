@@ -31,4 +31,18 @@ std::string to_string(const Uuid& uuid) {
     return text;
 }
 
+std::optional<Uuid> parse_uuid(std::string_view text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    Uuid uuid{};
+    std::size_t digits = 0;
+    for (const char c : text) {
+        const std::size_t value = kDigits.find(c);
+        if (value != std::string_view::npos && digits < 2 * uuid.size()) {
+            uuid.at(digits / 2) |= static_cast<std::byte>(digits % 2 == 0 ? value << 4U : value);
+            ++digits;
+        }
+    }
+    return to_string(uuid) == text ? std::optional(uuid) : std::nullopt;
+}
+
 } // namespace thinsnap

@@ -274,7 +274,9 @@ void PoolMetadata::require_snapshots(std::uint64_t nr) const {
 }
 
 void PoolMetadata::set_transaction_id(TransactionId id) {
-    dirty_ = dirty_ || id != transaction_id_;
+    // Also when it stays as it is: whoever sets it wants it on the disk, and a process that was
+    // killed may have left its commit to the disk's cache.
+    dirty_ = true;
     transaction_id_ = id;
 }
 

@@ -26,27 +26,6 @@ std::vector<Placed> in_order(std::span<const VolatileDevice* const> devices) {
     return all;
 }
 
-bool survives(const Survivors& survivors, const Placed& placed, std::size_t position) {
-    switch (survivors.kind) {
-    case Kind::none:
-        return false;
-    case Kind::all:
-    case Kind::torn:
-        return true;
-    case Kind::prefix:
-        return position < survivors.value;
-    case Kind::single:
-        return position == survivors.value;
-    case Kind::all_but_one:
-        return position != survivors.value;
-    case Kind::only_device:
-        return placed.device == survivors.value;
-    case Kind::random:
-        return mix(survivors.value, position) % 2 == 0;
-    }
-    return false;
-}
-
 void perform_part(const Unflushed& operation, std::uint64_t at, std::uint64_t n, SparseBytes& on) {
     if (operation.kind == Unflushed::Kind::write)
         on.write(at, std::span(*operation.bytes).subspan(at - operation.offset, n));
@@ -69,6 +48,27 @@ void perform_torn(const Unflushed& operation, std::uint64_t seed, SparseBytes& o
 }
 
 } // namespace
+
+bool survives(const Survivors& survivors, std::size_t device, std::size_t position) {
+    switch (survivors.kind) {
+    case Kind::none:
+        return false;
+    case Kind::all:
+    case Kind::torn:
+        return true;
+    case Kind::prefix:
+        return position < survivors.value;
+    case Kind::single:
+        return position == survivors.value;
+    case Kind::all_but_one:
+        return position != survivors.value;
+    case Kind::only_device:
+        return device == survivors.value;
+    case Kind::random:
+        return mix(survivors.value, position) % 2 == 0;
+    }
+    return false;
+}
 
 std::string Survivors::text() const {
     constexpr std::array<const char*, 8> kNames{
@@ -106,14 +106,17 @@ std::vector<Survivors> choose_survivors(std::size_t nr_unflushed,
 }
 
 std::vector<SparseBytes> images_after_cut(std::span<const VolatileDevice* const> devices,
-                                          const Survivors& survivors) {
+                                          const Survivors& survivors,
+                                          std::span<const std::uint64_t> elsewhere) {
     std::vector<SparseBytes> images;
     for (const VolatileDevice* device : devices)
         images.push_back(device->durable());
     const std::vector<Placed> operations = in_order(devices);
     for (std::size_t i = 0; i < operations.size(); ++i) {
         const Placed& placed = operations[i];
-        if (!survives(survivors, placed, i))
+        const auto before = std::ranges::lower_bound(elsewhere, placed.operation.number);
+        const auto position = i + static_cast<std::size_t>(before - elsewhere.begin());
+        if (!survives(survivors, placed.device, position))
             continue;
         SparseBytes& image = images[placed.device];
         if (survivors.kind == Kind::torn)

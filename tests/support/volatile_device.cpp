@@ -38,6 +38,12 @@ void PowerSupply::cut_now() {
     off_ = true;
 }
 
+void PowerSupply::restore() {
+    const MutexLock lock(mutex_);
+    off_ = false;
+    last_ = UINT64_MAX;
+}
+
 PowerSupply::Operation PowerSupply::begin_operation() {
     const MutexLock lock(mutex_);
     if (off_)

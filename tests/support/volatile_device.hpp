@@ -37,6 +37,8 @@ public:
     /// The power goes off during the `n`-th operation from now; 1 is the next one.
     void cut_during(std::uint64_t n);
     void cut_now();
+    /// It was not the power: the process alone died, and what it wrote is still in the caches.
+    void restore();
 
     /// \throws PowerCut  the power is off already
     [[nodiscard]] Operation begin_operation();
@@ -141,8 +143,15 @@ struct Survivors {
                                                       std::size_t effort,
                                                       std::uint64_t seed);
 
+/// Whether an operation made it: the one at `position` of all unflushed ones, of that device.
+[[nodiscard]] bool survives(const Survivors& survivors, std::size_t device, std::size_t position);
+
 /// What is on each device's medium after the cut. A discard that survived leaves background.
+/// \param elsewhere  numbers of unflushed operations of what else lost its power, ascending: they
+///                   have their positions among all
 [[nodiscard]] std::vector<SparseBytes>
-images_after_cut(std::span<const VolatileDevice* const> devices, const Survivors& survivors);
+images_after_cut(std::span<const VolatileDevice* const> devices,
+                 const Survivors& survivors,
+                 std::span<const std::uint64_t> elsewhere = {});
 
 } // namespace thinsnap::test

@@ -21,5 +21,5 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS thin-provisioning-tools)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME thinsnap-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "libfmt-dev, libisal-dev, libtomlplusplus-dev")
+    "comerr-dev, libarchive-dev, libext2fs-dev, libfmt-dev, libisal-dev, libssl-dev, libtomlplusplus-dev")
 include(CPack)

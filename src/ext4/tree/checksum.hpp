@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ext4/types.hpp"
+
+namespace thinsnap::ext4::tree {
+
+/// Where the checksum of an inode, and of every directory and extent block of it, starts: the file
+/// system's seed, moved on over the inode's number and generation.
+/// Source: Linux fs/ext4, EXT4_I(inode)->i_csum_seed.
+[[nodiscard]] std::uint32_t
+inode_checksum_seed(std::uint32_t fs_seed, InodeNumber inode, std::uint32_t generation) noexcept;
+
+/// Puts the checksum into the 12-byte tail of a directory's leaf or linear block.
+void seal_directory_block(std::span<std::byte> block, std::uint32_t inode_seed);
+[[nodiscard]] bool is_sealed_directory_block(std::span<const std::byte> block,
+                                             std::uint32_t inode_seed);
+
+/// Puts the checksum behind the entries of an htree's index block.
+/// \param count_offset  where its limit and count stand: 32 in the root, 8 in a node
+void seal_index_block(std::span<std::byte> block,
+                      std::size_t count_offset,
+                      std::uint32_t inode_seed);
+
+/// Puts the checksum into the tail of a block of an extent tree.
+void seal_extent_block(std::span<std::byte> block, std::uint32_t inode_seed);
+[[nodiscard]] bool is_sealed_extent_block(std::span<const std::byte> block,
+                                          std::uint32_t inode_seed);
+
+} // namespace thinsnap::ext4::tree

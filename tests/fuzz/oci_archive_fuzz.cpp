@@ -1,0 +1,76 @@
+// Bytes taken for an archive, checksums of its headers made right: whatever they say, the walk
+// ends, and what it finds lies in the archive.
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+#include <sys/mman.h>
+
+#include <thinsnap/error.hpp>
+
+#include "oci/archive_index.hpp"
+#include "oci/source.hpp"
+#include "oci/spool.hpp"
+#include "oci/tar_headers.hpp"
+
+#include "fuzz/fuzz.hpp"
+
+namespace thinsnap::test {
+
+namespace {
+
+constexpr std::size_t kChecksum = 148;
+
+oci::FileWindow file_of(std::span<const std::byte> bytes) {
+    Fd fd(::memfd_create("fuzz", MFD_CLOEXEC));
+    oci::write_all(fd.get(), bytes, "fuzz");
+    return oci::FileWindow::whole(std::make_shared<const oci::InputFile>(std::move(fd), "fuzz"));
+}
+
+/// Of every block that has a header's magic.
+void make_checksums_right(std::span<std::byte> bytes) {
+    for (; bytes.size() >= oci::kTarBlock; bytes = bytes.subspan(oci::kTarBlock)) {
+        if (!std::ranges::equal(bytes.subspan(257, 5), std::as_bytes(std::span("ustar", 5))))
+            continue;
+        unsigned sum = 8 * ' ';
+        for (std::size_t i = 0; i < oci::kTarBlock; ++i)
+            if (i < kChecksum || i >= kChecksum + 8)
+                sum += std::to_integer<unsigned>(bytes[i]);
+        const std::string text = fmt::format("{:06o}", sum) + '\0' + ' ';
+        for (std::size_t i = 0; i < text.size(); ++i)
+            bytes[kChecksum + i] = static_cast<std::byte>(text[i]);
+    }
+}
+
+} // namespace
+
+int fuzz_one(std::span<const std::byte> input) {
+    std::vector<std::byte> bytes(input.begin(), input.end());
+    make_checksums_right(bytes);
+    const oci::FileWindow tar = file_of(bytes);
+    try {
+        oci::TarHeaders headers(tar);
+        while (const auto member = headers.next())
+            static_cast<void>(oci::read_text(tar.part(member->offset, member->size), bytes.size()));
+    } catch (const Error&) { // damage, with its offset
+    }
+    try {
+        const oci::ArchiveIndex index(tar);
+        for (const char* name : {"oci-layout", "index.json", "manifest.json", "repositories", ""})
+            if (const auto content = index.find(name))
+                static_cast<void>(oci::read_text(*content, bytes.size()));
+    } catch (const Error&) {}
+    try {
+        const auto source = oci::open_image_source(
+            fmt::format("/proc/self/fd/{}", tar.file->descriptor()), {.max_bytes = 1U << 20U});
+        for (const oci::Image& image : source.images())
+            for (std::size_t i = 0; i < image.layers.size(); ++i)
+                source.open_layer(image, i)->finish();
+    } catch (const Error&) {}
+    return 0;
+}
+
+} // namespace thinsnap::test
