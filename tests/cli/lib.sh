@@ -44,6 +44,9 @@ run() {
     fi
 }
 
+# Every command's name, one or two words a line, as help lists them.
+commands() { "$program" --help | sed -nE 's/^  ((pool |device )?[a-z][a-z-]*)( .*)?$/\1/p'; }
+
 # prints TEXT: standard output contains it. complains TEXT: standard error is one line with it.
 prints() {
     grep -Fq -- "$1" "$work/out" || fail "'$1' is not printed"

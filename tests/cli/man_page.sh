@@ -7,9 +7,9 @@ source "$(dirname "$0")/lib.sh"
 page=$2
 
 # Words after .Ss or .It in the man page's source, without macros and arguments.
-commands_of_page() { sed -nE 's/^\.Ss ((pool|device) [a-z-]+).*/\1/p' "$page"; }
+commands_of_page() { sed -nE 's/^\.Ss ((pool |device )?[a-z-]+)( .*)?$/\1/p' "$page"; }
 options_of_page() { # of the section whose heading begins with $1
-    awk -v want="$1" '/^\.S[hs] /{inside = index($0, want) == 1} inside && /^\.It Fl /' "$page" |
+    awk -v want="$1 " '/^\.S[hs] /{inside = index($0 " ", want) == 1} inside && /^\.It Fl /' "$page" |
         grep -oE -- '(-[a-z-]+|Fl [a-z] ,)' | grep -oE -- '-[a-z-]+' | sed 's/^-/--/' | sort
 }
 options_of_help() { # between the heading $1 and the next empty line, from standard input
@@ -24,25 +24,27 @@ same() {
 }
 
 rule 'the page has every command'
-commands=$("$program" --help | grep -oE '^  (pool|device) [a-z-]+' | sed 's/^  //' | sort)
+commands=$(commands | sort)
 same "$commands" "$(commands_of_page | sort)"
 (($(wc -l <<<"$commands") >= 16)) || fail 'the list of commands is not found in the help'
 
 rule 'the page has every global option'
 same "$("$program" --help | options_of_help 'Global options:')" "$(options_of_page '.Sh OPTIONS')"
 
-while read -r group name; do
-    rule "the page has every option of $group $name"
-    same "$("$program" "$group" "$name" --help | options_of_help 'Options:')" \
-        "$(options_of_page ".Ss $group $name" || true)"
+while read -r command; do
+    rule "the page has every option of $command"
+    # shellcheck disable=SC2086 # a name may be two words
+    same "$("$program" $command --help | options_of_help 'Options:')" \
+        "$(options_of_page ".Ss $command" || true)"
 done <<<"$commands"
 
 rule 'the completion knows every command and option'
 completion=$(dirname "$page")/../tools/completions/thinsnap.bash
 while read -r word; do
     grep -qwF -- "$word" "$completion" || fail "'$word' is not in the completion"
-done < <(tr ' ' '\n' <<<"$commands"; while read -r group name; do
-    "$program" "$group" "$name" --help | grep -oE -- '--[a-z-]+'
+done < <(tr ' ' '\n' <<<"$commands"; while read -r command; do
+    # shellcheck disable=SC2086 # a name may be two words
+    "$program" $command --help | grep -oE -- '--[a-z-]+'
 done <<<"$commands")
 
 rule 'the examples run'

@@ -51,6 +51,11 @@ std::uint64_t Arguments::size(std::string_view option) const {
     return *value;
 }
 
+std::string full_name(const Command& command) {
+    return *command.group == '\0' ? command.name
+                                  : fmt::format("{} {}", command.group, command.name);
+}
+
 std::uint64_t parse_number(std::string_view text, std::string_view what, std::uint64_t max) {
     std::uint64_t value = 0;
     const char* end = text.data() + text.size();

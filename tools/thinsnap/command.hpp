@@ -57,7 +57,7 @@ struct Context {
 
 /// One command, as the tables list it.
 struct Command {
-    const char* group;
+    const char* group; ///< "pool", "device", or empty: the command is called by its name alone
     const char* name;
     const char* words;   ///< what the help calls them
     const char* summary; ///< one line
@@ -67,6 +67,9 @@ struct Command {
     /// \return the process status
     int (*run)(const Context&, const Arguments&);
 };
+
+/// "pool create", or "images" for a command without a group.
+[[nodiscard]] std::string full_name(const Command& command);
 
 [[nodiscard]] std::span<const Command> pool_commands();
 [[nodiscard]] std::span<const Command> metadata_commands();

@@ -71,12 +71,19 @@ std::vector<std::string> find_words(const std::vector<std::string>& arguments) {
     return words;
 }
 
+/// How many words a command's name takes.
+std::size_t words_of_name(const Command& command) {
+    return *command.group == '\0' ? 1 : 2;
+}
+
 const Command* find_command(const std::vector<std::string>& words) {
-    if (words.size() < 2)
-        return nullptr;
-    for (const Command* command : all_commands())
-        if (command->group == words[0] && command->name == words[1])
+    for (const Command* command : all_commands()) {
+        const bool is_grouped = *command->group != '\0';
+        if (words.size() >= words_of_name(*command) &&
+            words[0] == (is_grouped ? command->group : command->name) &&
+            (!is_grouped || words[1] == command->name))
             return command;
+    }
     return nullptr;
 }
 
@@ -151,7 +158,7 @@ Request parse_for(const Command* command, const std::vector<std::string>& argume
 void validate_word_count(const Command& command, std::size_t count) {
     if (count >= command.min_words && count <= command.max_words)
         return;
-    const std::string name = fmt::format("thinsnap {} {}", command.group, command.name);
+    const std::string name = "thinsnap " + full_name(command);
     if (count > command.max_words && *command.words == '\0')
         refuse(fmt::format("'{}' takes no arguments but options", name), name);
     refuse(fmt::format("'{}' takes {}, {} arguments are given", name, command.words, count), name);
@@ -179,7 +186,9 @@ Request parse_command_line(const std::vector<std::string>& arguments) {
         }
         if (command == nullptr)
             refuse_unknown(names);
-        request.words.erase(request.words.begin(), request.words.begin() + 2);
+        request.words.erase(request.words.begin(),
+                            request.words.begin() +
+                                static_cast<std::ptrdiff_t>(words_of_name(*command)));
         validate_word_count(*command, request.words.size());
         take_globals(request);
         return request;

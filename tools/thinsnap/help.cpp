@@ -20,14 +20,20 @@ constexpr Option kGlobalOptions[] = {
     {"version", nullptr, "print the version and exit"},
 };
 
-struct Group {
-    const char* name;
-    const char* summary;
+/// What help lists under one caption: commands of one group.
+struct Section {
+    const char* caption;
+    std::vector<std::span<const Command>> tables;
+    [[nodiscard]] std::string_view group() const { return tables.front().front().group; }
 };
-constexpr Group kGroups[] = {
-    {"pool", "Make, look at, check and repair a pool"},
-    {"device", "The thin devices of a pool"},
-};
+
+const std::vector<Section>& sections() {
+    static const std::vector<Section> kSections = {
+        {"Make, look at, check and repair a pool", {pool_commands(), metadata_commands()}},
+        {"The thin devices of a pool", {device_commands(), device_io_commands()}},
+    };
+    return kSections;
+}
 
 /// `left`, padded, then `right`, wrapped and indented to stand in one column.
 std::string two_columns(const std::string& left, std::string_view right, std::size_t width) {
@@ -78,41 +84,41 @@ std::span<const Option> global_options() {
 const std::vector<const Command*>& all_commands() {
     static const std::vector<const Command*> kAll = [] {
         std::vector<const Command*> commands;
-        for (const auto table :
-             {pool_commands(), metadata_commands(), device_commands(), device_io_commands()})
-            for (const Command& command : table)
-                commands.push_back(&command);
+        for (const Section& section : sections())
+            for (const auto table : section.tables)
+                for (const Command& command : table)
+                    commands.push_back(&command);
         return commands;
     }();
     return kAll;
 }
 
 bool is_group(std::string_view name) {
-    return std::ranges::any_of(kGroups, [&](const Group& group) { return group.name == name; });
+    return !name.empty() && std::ranges::any_of(sections(), [&](const Section& section) {
+        return section.group() == name;
+    });
 }
 
 std::string group_help(std::string_view group) {
-    std::string text = fmt::format("usage: thinsnap [option...] {} command [argument...]\n",
-                                   group.empty() ? "group" : group);
-    for (const Group& listed : kGroups) {
-        if (!group.empty() && group != listed.name)
+    std::string text = fmt::format(
+        "usage: thinsnap [option...] {}{}command [argument...]\n", group, group.empty() ? "" : " ");
+    for (const Section& section : sections()) {
+        if (!group.empty() && group != section.group())
             continue;
-        text += fmt::format("\n{}:\n", listed.summary);
-        for (const Command* command : all_commands())
-            if (command->group == std::string_view(listed.name))
-                text += two_columns(
-                    fmt::format("{} {} {}", command->group, command->name, command->words),
-                    command->summary,
-                    kCommandWidth);
+        text += fmt::format("\n{}:\n", section.caption);
+        for (const auto table : section.tables)
+            for (const Command& command : table)
+                text += two_columns(fmt::format("{} {}", full_name(command), command.words),
+                                    command.summary,
+                                    kCommandWidth);
     }
     return text + list_options("Global options", kGlobalOptions) +
-           "\n'thinsnap group command --help' tells a command's options; see also thinsnap(8).\n";
+           "\n'thinsnap command --help' tells a command's options; see also thinsnap(8).\n";
 }
 
 std::string command_help(const Command& command) {
-    return fmt::format("usage: thinsnap {} {}{}{}{}\n\n{}\n{}{}",
-                       command.group,
-                       command.name,
+    return fmt::format("usage: thinsnap {}{}{}{}\n\n{}\n{}{}",
+                       full_name(command),
                        command.options.empty() ? "" : " [option...]",
                        *command.words == '\0' ? "" : " ",
                        command.words,

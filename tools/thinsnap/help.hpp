@@ -12,7 +12,7 @@ namespace thinsnap::tools {
 /// Options that every command takes, anywhere on the command line.
 [[nodiscard]] std::span<const Option> global_options();
 
-/// Every command of every group, in the order in which help lists them.
+/// Every command, in the order in which help lists them.
 [[nodiscard]] const std::vector<const Command*>& all_commands();
 [[nodiscard]] bool is_group(std::string_view name);
 
