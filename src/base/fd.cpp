@@ -25,6 +25,22 @@ Fd open_file(const std::string& path, int flags, unsigned mode) {
     return Fd(fd);
 }
 
+void write_at(const Fd& file,
+              std::span<const std::byte> bytes,
+              std::uint64_t offset,
+              const std::string& path) {
+    while (!bytes.empty()) {
+        const ssize_t n =
+            ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            throw SystemError(errno, fmt::format("writing {}", path));
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+}
+
 void sync_directory(const std::string& path) {
     const Fd dir = open_file(path, O_RDONLY | O_DIRECTORY);
     if (::fsync(dir.get()) != 0)

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -36,6 +39,12 @@ private:
 
 /// open(2) with O_CLOEXEC. \throws SystemError naming the path
 [[nodiscard]] Fd open_file(const std::string& path, int flags, unsigned mode = 0600);
+
+/// Writes all of `bytes` at `offset`. \throws SystemError naming the path
+void write_at(const Fd& file,
+              std::span<const std::byte> bytes,
+              std::uint64_t offset,
+              const std::string& path);
 
 /// Makes the directory's entries (a created, renamed or removed file) durable. \throws SystemError
 void sync_directory(const std::string& path);
