@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal/state.hpp"
+#include "snapshotter/context.hpp"
+#include "snapshotter/images.hpp"
+
+namespace thinsnap::snapshotter {
+
+struct CreateContainer {
+    std::string name;
+    std::optional<std::string> image{};  ///< none: an empty file system
+    std::optional<std::uint64_t> size{}; ///< bytes; none: its image's
+    journal::Labels labels{};
+};
+
+/// A writable snapshot of the image's top layer, its file system grown to `size`.
+/// Cost: two appends and one commit whatever the image's size; growing: a few chunks more.
+/// \throws Error(already_exists)    the name is taken
+/// \throws Error(not_found)         there is no such image
+/// \throws Error(invalid_argument)  a bad name; a size smaller than the image's, or too large
+journal::Container create_container(Context& context, const CreateContainer& request);
+
+/// Containers are removed all or none; their layers stay.
+/// \throws Error(not_found)
+Removed remove_containers(Context& context, const std::vector<std::string>& names);
+
+/// \throws Error(not_found)
+[[nodiscard]] const journal::Container& get_container(const journal::State& state,
+                                                      std::string_view name);
+
+} // namespace thinsnap::snapshotter

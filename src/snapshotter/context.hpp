@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include <thinsnap/thin_pool.hpp>
+
+#include "journal/objects.hpp"
+#include "journal/state.hpp"
+
+namespace thinsnap::snapshotter {
+
+class Store;
+
+/// What the operations on images, layers and containers work with.
+///
+/// Threads: operations may run at the same time, each on a Context of its own or on a shared one.
+struct Context {
+    Store& store;
+    ThinPool& pool;
+    std::filesystem::path work_directory;  ///< for files without a name, which need no cleaning up
+    std::function<journal::Time()> now;    ///< the clock
+    std::function<void()> check_interrupt; ///< called often; throws to end an operation
+};
+
+/// What those work with that change nothing.
+struct ReadContext {
+    ThinPool& pool;
+    const journal::State& state;
+    std::filesystem::path work_directory;  ///< as in Context
+    std::function<void()> check_interrupt; ///< as in Context
+};
+
+} // namespace thinsnap::snapshotter
