@@ -124,6 +124,7 @@ void settle_sizes(CreatedPool& made, const CreatePool& options) {
 void refuse_own_files(const PoolPaths& paths) {
     const fs::path name = paths.data.filename();
     const bool own = name == paths.metadata.filename() || name == "metadata.new" ||
+                     name == paths.journal.filename() || name == "journal.new" ||
                      name == paths.config.filename() || name == paths.lock.filename();
     std::error_code none;
     if (own && fs::equivalent(paths.data.parent_path(), paths.directory, none))
@@ -177,10 +178,14 @@ void make_metadata(CreatedPool& made, Rollback& rollback) {
     sync_directory(made.paths.directory.string());
 }
 
-void refuse_existing(const fs::path& metadata) {
-    if (is_there(metadata))
+void refuse_existing(const PoolPaths& paths) {
+    if (is_there(paths.metadata))
         throw Error(Errc::already_exists,
-                    fmt::format("there is a pool in {} already", metadata.parent_path().string()));
+                    fmt::format("there is a pool in {} already", paths.directory.string()));
+    if (is_there(paths.journal))
+        throw Error(Errc::already_exists,
+                    fmt::format("{} is the journal of another pool; remove it if that is gone",
+                                paths.journal.string()));
 }
 
 } // namespace
@@ -189,14 +194,14 @@ CreatedPool create_pool(const fs::path& directory, const CreatePool& options) {
     validate_chunk_size(options.chunk_size);
     CreatedPool made;
     made.paths = paths_of(directory, {});
-    refuse_existing(made.paths.metadata);
+    refuse_existing(made.paths);
 
     Rollback rollback;
     make_directory(made.paths.directory, rollback);
     const PoolLock lock(made.paths.lock.string(), Access::exclusive, options.lock_timeout);
     if (lock.has_created_file())
         rollback.remove_file(made.paths.lock);
-    refuse_existing(made.paths.metadata);
+    refuse_existing(made.paths);
 
     PoolConfig config = read_pool_config(made.paths.config.string());
     const bool has_config = is_there(made.paths.config);

@@ -19,13 +19,12 @@ namespace thinsnap::app {
 
 namespace fs = std::filesystem;
 
-namespace {
-
 /// Looked for before the lock file is made: none is left in a directory that holds no pool.
-void require_pool(const PoolPaths& paths) {
+PoolPaths find_pool(const fs::path& directory) {
+    PoolPaths paths = paths_of(directory, {});
     struct stat st {};
     if (::stat(paths.metadata.c_str(), &st) == 0)
-        return;
+        return paths;
     if (errno != ENOENT && errno != ENOTDIR)
         throw SystemError(errno, fmt::format("opening {}", paths.metadata.string()));
     throw Error(Errc::not_found,
@@ -33,8 +32,6 @@ void require_pool(const PoolPaths& paths) {
                             "name another with --pool or THINSNAP_POOL",
                             paths.directory.string()));
 }
-
-} // namespace
 
 /// Members in the order in which they must be built: the lock first, the pool last.
 struct PoolHandle::Parts {
@@ -75,8 +72,7 @@ struct PoolHandle::Parts {
 };
 
 PoolHandle::PoolHandle(const fs::path& directory, const OpenPool& options) {
-    const PoolPaths paths = paths_of(directory, {});
-    require_pool(paths);
+    const PoolPaths paths = find_pool(directory);
     parts_ = std::make_unique<Parts>(paths, options);
     refuse_file_in_use(parts_->paths.metadata);
     refuse_file_in_use(parts_->paths.data);

@@ -45,6 +45,10 @@ struct CreatedPool {
 /// \throws Interrupted, SystemError
 CreatedPool create_pool(const std::filesystem::path& directory, const CreatePool& options);
 
+/// The paths of the pool in `directory`, as if it had no configuration: no lock is taken.
+/// \throws Error(not_found)  there is no pool in the directory; SystemError
+[[nodiscard]] PoolPaths find_pool(const std::filesystem::path& directory);
+
 struct OpenPool {
     Access access = Access::exclusive;
     std::chrono::milliseconds lock_timeout = PoolLock::kDefaultTimeout;

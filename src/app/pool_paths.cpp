@@ -9,6 +9,7 @@ PoolPaths paths_of(const fs::path& directory, const PoolConfig& config) {
     return {.directory = absolute,
             .metadata = absolute / "metadata",
             .data = absolute / (config.data.empty() ? "data" : config.data),
+            .journal = absolute / "journal",
             .config = absolute / "thinsnap.toml",
             .lock = absolute / "lock"};
 }

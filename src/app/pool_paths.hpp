@@ -10,12 +10,14 @@ namespace thinsnap::app {
 ///
 ///     metadata        the pool's metadata, a plain file (or a link to a block device)
 ///     data            its chunks, a sparse plain file, unless the configuration names another
+///     journal         images, layers and containers, see thinsnap-journal(5)
 ///     thinsnap.toml   the configuration, see thinsnap.conf(5)
 ///     lock            held while the pool is open; says who holds it
 struct PoolPaths {
     std::filesystem::path directory; ///< absolute
     std::filesystem::path metadata;
     std::filesystem::path data;
+    std::filesystem::path journal;
     std::filesystem::path config;
     std::filesystem::path lock;
 };

@@ -4,16 +4,30 @@
 _thinsnap_options() {
     local global='--pool --lock-timeout --json --help --version'
     case $1 in
+        'import '*) echo "$global --name --platform --overlay-whiteouts" ;;
+        'create '*) echo "$global --image --size" ;;
+        'rmi '*) echo "$global --force" ;;
+        'commit '*) echo "$global --image --message" ;;
+        'export '*) echo "$global --output" ;;
+        'save '*) echo "$global --output --gzip" ;;
+        'pool repair') echo "$global --apply" ;;
+        'df '*) echo "$global --verbose" ;;
         'pool create') echo "$global --size --chunk-size --metadata-size --data" ;;
         'pool grow') echo "$global --size --metadata-size" ;;
         'pool check') echo "$global --skip-mappings --ignore-leaks --clear-needs-check" ;;
         'pool dump') echo "$global --output" ;;
         'pool restore') echo "$global --force" ;;
         'device snapshot') echo "$global --origin" ;;
-        'device read' | 'device discard') echo "$global --offset --length" ;;
+        'device read') echo "$global --offset --length --output" ;;
+        'device discard') echo "$global --offset --length" ;;
         'device write') echo "$global --offset" ;;
         *) echo "$global" ;;
     esac
+}
+
+# Prints the names in the first column of what a command lists.
+_thinsnap_names() {
+    thinsnap "$@" --lock-timeout 0 2>/dev/null | tail -n +2 | while read -r name _; do echo "$name"; done
 }
 
 # Prints the ids of the pool's devices, if that is possible at once.
@@ -33,7 +47,7 @@ _thinsnap() {
                 i=$((i + 1))
                 pool=(--pool "${COMP_WORDS[i]}")
                 ;;
-            --lock-timeout | --size | --chunk-size | --metadata-size | --data | --output | -o | \
+            --name | --platform | --image | --message | --lock-timeout | --size | --chunk-size | --metadata-size | --data | --output | -o | \
                 --origin | --offset | --length)
                 i=$((i + 1))
                 ;;
@@ -55,13 +69,29 @@ _thinsnap() {
             mapfile -t COMPREPLY < <(compgen -W "$(_thinsnap_devices "${pool[@]}")" -- "$word")
             return
             ;;
-        --lock-timeout | --size | --chunk-size | --metadata-size | --offset | --length) return ;;
+        --image)
+            mapfile -t COMPREPLY < <(compgen -W "$(_thinsnap_names "${pool[@]}" images)" -- "$word")
+            return
+            ;;
+        --name | --platform | --message | --lock-timeout | --size | --chunk-size | --metadata-size | --offset | --length) return ;;
     esac
 
     local choices=
     case "${words[0]-} ${words[1]-}" in
-        ' ') choices='pool device' ;;
-        'pool ') choices='create status grow set-transaction-id check dump backup restore' ;;
+        ' ')
+            choices='import images history tag rmi prune create list rm diff commit export save'
+            choices="$choices ls cp cat inspect df pool device"
+            ;;
+        'import '*)
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            ;;
+        'history '* | 'tag '* | 'rmi '* | 'save '*) choices=$(_thinsnap_names "${pool[@]}" images) ;;
+        'rm '* | 'diff '* | 'commit '* | 'export '*) choices=$(_thinsnap_names "${pool[@]}" list) ;;
+        'ls '* | 'cat '* | 'cp '*) choices=$(_thinsnap_names "${pool[@]}" list | sed 's/$/:\//') ;;
+        'inspect '*)
+            choices="$(_thinsnap_names "${pool[@]}" images) $(_thinsnap_names "${pool[@]}" list)"
+            ;;
+        'pool ') choices='create status grow set-transaction-id check dump backup restore repair' ;;
         'device ') choices='create snapshot delete list diff read write discard' ;;
         'pool create')
             mapfile -t COMPREPLY < <(compgen -d -- "$word")

@@ -71,8 +71,14 @@ struct Command {
 /// "pool create", or "images" for a command without a group.
 [[nodiscard]] std::string full_name(const Command& command);
 
+[[nodiscard]] std::span<const Command> image_commands();
+[[nodiscard]] std::span<const Command> container_commands();
+[[nodiscard]] std::span<const Command> change_commands();
+[[nodiscard]] std::span<const Command> inspect_commands();
+[[nodiscard]] std::span<const Command> file_commands();
 [[nodiscard]] std::span<const Command> pool_commands();
 [[nodiscard]] std::span<const Command> metadata_commands();
+[[nodiscard]] std::span<const Command> repair_commands();
 [[nodiscard]] std::span<const Command> device_commands();
 [[nodiscard]] std::span<const Command> device_io_commands();
 

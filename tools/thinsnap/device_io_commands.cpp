@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cerrno>
+#include <functional>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -9,6 +12,7 @@
 #include "app/interrupt.hpp"
 #include "app/pool_directory.hpp"
 #include "base/aligned_buffer.hpp"
+#include "base/fd.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
@@ -35,29 +39,70 @@ std::uint64_t end_of(app::PoolHandle& handle, DeviceId id) {
     return end.value() * handle.pool().chunk_size();
 }
 
+/// Bytes [offset, offset + length) of a device.
+struct Range {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    [[nodiscard]] std::uint64_t end() const { return offset + length; }
+};
+
+/// Hands out the range piece by piece, with where it is.
+void copy_range(BlockDevice& device,
+                Range range,
+                const std::function<void(std::uint64_t, std::span<const std::byte>)>& sink) {
+    AlignedBuffer buffer(kPart);
+    while (range.length > 0) {
+        app::check_interrupt();
+        const auto part =
+            buffer.bytes().first(std::min<std::uint64_t>(part_at(range.offset), range.length));
+        device.read(range.offset, part);
+        sink(range.offset, part);
+        range = {.offset = range.offset + part.size(), .length = range.length - part.size()};
+    }
+}
+
+/// The range as a sparse file: what no chunk is mapped for takes no space.
+void copy_to_file(app::PoolHandle& handle,
+                  DeviceId id,
+                  BlockDevice& device,
+                  const Range& range,
+                  const std::string& path) {
+    const Fd file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+    const std::uint64_t chunk_size = handle.pool().chunk_size();
+    const auto view = handle.pool().read_view();
+    const VirtualChunk first(range.offset / chunk_size);
+    view->for_each_mapping(id, first, [&](const MappedRun& run) {
+        const std::uint64_t begin = std::max(run.begin.value() * chunk_size, range.offset);
+        const std::uint64_t end =
+            std::min((run.begin.value() + run.length) * chunk_size, range.end());
+        if (begin < end)
+            copy_range(device,
+                       {.offset = begin, .length = end - begin},
+                       [&](std::uint64_t at, std::span<const std::byte> bytes) {
+                           write_at(file, bytes, at - range.offset, path);
+                       });
+        return end < range.end();
+    });
+    if (::ftruncate(file.get(), static_cast<off_t>(range.length)) != 0 || ::fsync(file.get()) != 0)
+        throw SystemError(errno, fmt::format("writing {}", path));
+}
+
 int device_read(const Context& context, const Arguments& arguments) {
     const DeviceId id = parse_device_id(arguments.words()[0]);
-    std::uint64_t offset = arguments.find_size("offset").value_or(0);
-    const auto length = arguments.find_size("length");
+    Range range{.offset = arguments.find_size("offset").value_or(0)};
     app::PoolHandle handle(context.pool,
                            {.access = app::Access::shared, .lock_timeout = context.lock_timeout});
     const auto device = handle.pool().open_device(id, {.read_only = true});
-    std::uint64_t left = 0;
-    if (length) {
-        left = *length;
-    } else {
-        const std::uint64_t end = end_of(handle, id);
-        left = end - std::min(end, offset);
-    }
-    AlignedBuffer buffer(kPart);
-    while (left > 0) {
-        app::check_interrupt();
-        const auto part = buffer.bytes().first(std::min<std::uint64_t>(part_at(offset), left));
-        device->read(offset, part);
-        write_fully(STDOUT_FILENO, part, "standard output");
-        offset += part.size();
-        left -= part.size();
-    }
+    if (const auto length = arguments.find_size("length"))
+        range.length = *length;
+    else
+        range.length = std::max(end_of(handle, id), range.offset) - range.offset;
+    if (const auto path = arguments.find_text("output"); path && *path != "-")
+        copy_to_file(handle, id, *device, range, *path);
+    else
+        copy_range(*device, range, [](std::uint64_t, std::span<const std::byte> bytes) {
+            write_fully(STDOUT_FILENO, bytes, "standard output");
+        });
     return 0;
 }
 
@@ -130,6 +175,7 @@ int device_discard(const Context& context, const Arguments& arguments) {
 constexpr Option kReadOptions[] = {
     {"offset", "SIZE", "where to begin; default 0"},
     {"length", "SIZE", "how much; default all up to the last mapped chunk"},
+    {"output,o", "FILE", "a file to write, sparse; default: standard output"},
 };
 constexpr Option kWriteOptions[] = {{"offset", "SIZE", "where to begin; default 0"}};
 constexpr Option kDiscardOptions[] = {
@@ -138,7 +184,14 @@ constexpr Option kDiscardOptions[] = {
 };
 
 constexpr Command kCommands[] = {
-    {"device", "read", "ID", "copy a device to standard output", 1, 1, kReadOptions, device_read},
+    {"device",
+     "read",
+     "ID",
+     "copy a device to standard output or a file",
+     1,
+     1,
+     kReadOptions,
+     device_read},
     {"device", "write", "ID", "copy standard input to a device", 1, 1, kWriteOptions, device_write},
     {"device", "discard", "ID", "unmap a range", 1, 1, kDiscardOptions, device_discard},
 };

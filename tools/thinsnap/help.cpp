@@ -29,7 +29,12 @@ struct Section {
 
 const std::vector<Section>& sections() {
     static const std::vector<Section> kSections = {
-        {"Make, look at, check and repair a pool", {pool_commands(), metadata_commands()}},
+        {"Images", {image_commands()}},
+        {"Containers", {container_commands(), change_commands()}},
+        {"Files of a container", {file_commands()}},
+        {"Images and containers", {inspect_commands()}},
+        {"Make, look at, check and repair a pool",
+         {pool_commands(), metadata_commands(), repair_commands()}},
         {"The thin devices of a pool", {device_commands(), device_io_commands()}},
     };
     return kSections;

@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/snapshotter_handle.hpp"
+#include "base/size_text.hpp"
+#include "snapshotter/containers.hpp"
+
+#include "command.hpp"
+#include "output.hpp"
+#include "text.hpp"
+
+namespace thinsnap::tools {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using journal::Container;
+using journal::State;
+
+Json json_of(const Container& container) {
+    return {{"name", container.name},
+            {"image", container.image},
+            {"device", container.device.value()},
+            {"virtual_size", container.virtual_size},
+            {"created", format_time_exactly(container.created)}};
+}
+
+int create(const Context& context, const Arguments& arguments) {
+    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    const Container made = snapshotter::create_container(handle.context(),
+                                                         {.name = arguments.words()[0],
+                                                          .image = arguments.find_text("image"),
+                                                          .size = arguments.find_size("size")});
+    if (context.json)
+        context.out.json(json_of(made));
+    return 0;
+}
+
+/// The containers by name, without those that are being made or removed.
+std::vector<const Container*> sorted_containers(const State& state) {
+    std::vector<const Container*> containers;
+    for (const auto& [device, container] : state.containers())
+        if (container.stage == journal::Stage::ready)
+            containers.push_back(&container);
+    std::ranges::sort(
+        containers, {}, [](const Container* c) -> const std::string& { return c->name; });
+    return containers;
+}
+
+int list(const Context& context, const Arguments&) {
+    const State state = app::read_journal_state(context.pool);
+    Json list = Json::array();
+    std::vector<std::vector<std::string>> rows{{"NAME", "IMAGE", ">SIZE", "CREATED"}};
+    for (const Container* container : sorted_containers(state)) {
+        if (context.json)
+            list.push_back(json_of(*container));
+        else
+            rows.push_back({printable(container->name),
+                            printable(container->image),
+                            format_size(container->virtual_size),
+                            format_time(container->created)});
+    }
+    if (context.json)
+        context.out.json({{"containers", list}});
+    else
+        context.out.text(columns(rows));
+    return 0;
+}
+
+int remove(const Context& context, const Arguments& arguments) {
+    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    const auto removed = snapshotter::remove_containers(handle.context(), arguments.words());
+    if (context.json)
+        context.out.json({{"removed", removed.names}});
+    return 0;
+}
+
+constexpr Option kCreateOptions[] = {
+    {"image", "IMAGE", "what it is a copy of; default: nothing, an empty file system"},
+    {"size", "SIZE", "of its file system, at least the image's; default: the image's, or 10G"},
+};
+constexpr std::size_t kMany = 1U << 24U;
+
+constexpr Command kCommands[] = {
+    {"", "create", "NAME", "make a container", 1, 1, kCreateOptions, create},
+    {"", "list", "", "list containers", 0, 0, {}, list},
+    {"", "rm", "NAME...", "remove containers, all or none", 1, kMany, {}, remove},
+};
+
+} // namespace
+
+std::span<const Command> container_commands() {
+    return kCommands;
+}
+
+} // namespace thinsnap::tools

@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/interrupt.hpp"
+#include "app/snapshotter_handle.hpp"
+#include "base/size_text.hpp"
+#include "oci/config.hpp"
+#include "oci/source.hpp"
+#include "snapshotter/images.hpp"
+#include "snapshotter/import.hpp"
+#include "snapshotter/layer_references.hpp"
+
+#include "command.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "text.hpp"
+
+namespace thinsnap::tools {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using journal::Image;
+using journal::Layer;
+using journal::State;
+
+Json json_of(const snapshotter::ImportedImage& image) {
+    Json layers = Json::array();
+    for (const auto& layer : image.layers)
+        layers.push_back({{"diff_id", layer.diff_id.to_string()},
+                          {"chain_id", layer.chain_id.to_string()},
+                          {"device", layer.device.value()},
+                          {"existed", layer.existed},
+                          {"size", layer.size}});
+    return {{"names", image.names}, {"id", image.id.to_string()}, {"layers", layers}};
+}
+
+int import_source(const Context& context, const Arguments& arguments) {
+    oci::SourceOptions how{.work_directory = app::find_pool(context.pool).directory.string(),
+                           .interrupt = app::check_interrupt};
+    if (const auto platform = arguments.find_text("platform"))
+        how.platform = oci::parse_platform(*platform);
+    const oci::ImageSource source = oci::open_image_source(arguments.words()[0], how);
+
+    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    ProgressDisplay display(!context.json);
+    const auto imported = snapshotter::import_images(
+        handle.context(),
+        source,
+        {.name = arguments.find_text("name"),
+         .overlay_whiteouts = arguments.has("overlay-whiteouts"),
+         .on_progress = [&](const snapshotter::ImportProgress& progress) {
+             display.show(progress);
+         }});
+    if (context.json) {
+        Json images = Json::array();
+        for (const auto& image : imported)
+            images.push_back(json_of(image));
+        context.out.json({{"images", images}});
+        return 0;
+    }
+    for (const auto& image : imported)
+        for (const std::string& name : image.names)
+            context.out.text(fmt::format("{}  {}\n", short_digest(image.id), printable(name)));
+    return 0;
+}
+
+std::uint64_t size_of(const State& state, const Image& image) {
+    std::uint64_t size = 0;
+    for (const Layer* layer : snapshotter::layers_of(state, image))
+        size += layer->size;
+    return size;
+}
+
+int list_images(const Context& context, const Arguments&) {
+    const State state = app::read_journal_state(context.pool);
+    Json list = Json::array();
+    std::vector<std::vector<std::string>> rows{{"IMAGE", "ID", ">LAYERS", ">SIZE", "IMPORTED"}};
+    for (const auto& [name, image] : state.images()) {
+        list.push_back({{"name", name},
+                        {"id", image.config_digest.to_string()},
+                        {"manifest", image.manifest_digest.to_string()},
+                        {"layers", image.diff_ids.size()},
+                        {"size", size_of(state, image)},
+                        {"imported", format_time_exactly(image.created)}});
+        rows.push_back({printable(name),
+                        short_digest(image.config_digest),
+                        std::to_string(image.diff_ids.size()),
+                        format_size(size_of(state, image)),
+                        format_time(image.created)});
+    }
+    if (context.json)
+        context.out.json({{"images", list}});
+    else
+        context.out.text(columns(rows));
+    return 0;
+}
+
+/// One line of an image's history: what made it, and the layer that came of it, if any.
+struct HistoryLine {
+    oci::HistoryEntry entry;
+    const Layer* layer = nullptr;
+};
+
+/// Newest first. A history that does not fit the layers is left out: the layers alone are shown.
+std::vector<HistoryLine> history_of(const State& state, const Image& image) {
+    const oci::ImageConfig config = oci::parse_config(image.config);
+    auto layers = snapshotter::layers_of(state, image); // top first
+    std::vector<HistoryLine> lines;
+    const auto filled =
+        std::ranges::count_if(config.history, [](const auto& entry) { return !entry.empty_layer; });
+    if (static_cast<std::size_t>(filled) != layers.size()) {
+        for (const Layer* layer : layers)
+            lines.push_back({{}, layer});
+        return lines;
+    }
+    auto next = layers.begin();
+    for (auto entry = config.history.rbegin(); entry != config.history.rend(); ++entry)
+        lines.push_back({*entry, entry->empty_layer ? nullptr : *next++});
+    return lines;
+}
+
+Json json_of(const HistoryLine& line) {
+    Json json{{"created", line.entry.created},
+              {"created_by", line.entry.created_by},
+              {"comment", line.entry.comment},
+              {"empty_layer", line.layer == nullptr},
+              {"size", line.layer == nullptr ? 0 : line.layer->size}};
+    if (line.layer != nullptr && line.layer->diff_id)
+        json["diff_id"] = line.layer->diff_id->to_string();
+    return json;
+}
+
+int show_history(const Context& context, const Arguments& arguments) {
+    const State state = app::read_journal_state(context.pool);
+    const Image& image = snapshotter::get_image(state, arguments.words()[0]);
+    Json list = Json::array();
+    std::vector<std::vector<std::string>> rows{{"CREATED", ">SIZE", "CREATED BY"}};
+    for (const HistoryLine& line : history_of(state, image)) {
+        list.push_back(json_of(line));
+        rows.push_back({printable(line.entry.created),
+                        format_size(line.layer == nullptr ? 0 : line.layer->size),
+                        printable(line.entry.created_by.empty() ? line.entry.comment
+                                                                : line.entry.created_by)});
+    }
+    if (context.json)
+        context.out.json({{"image", image.name}, {"history", list}});
+    else
+        context.out.text(columns(rows));
+    return 0;
+}
+
+int tag(const Context& context, const Arguments& arguments) {
+    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    snapshotter::tag_image(handle.context(), arguments.words()[0], arguments.words()[1]);
+    return 0;
+}
+
+int report(const Context& context, const snapshotter::Removed& removed) {
+    if (context.json) {
+        context.out.json(
+            {{"removed", removed.names}, {"layers", removed.layers}, {"bytes", removed.bytes}});
+        return 0;
+    }
+    for (const std::string& name : removed.names)
+        context.out.text(fmt::format("removed {}\n", printable(name)));
+    context.out.text(
+        fmt::format("{} layers, {} freed\n", removed.layers, format_size(removed.bytes)));
+    return 0;
+}
+
+int remove_images(const Context& context, const Arguments& arguments) {
+    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    return report(context,
+                  snapshotter::remove_images(handle.context(),
+                                             arguments.words(),
+                                             arguments.has("force") ? snapshotter::InUse::allow
+                                                                    : snapshotter::InUse::refuse));
+}
+
+int prune(const Context& context, const Arguments&) {
+    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    return report(context, snapshotter::prune_layers(handle.context()));
+}
+
+constexpr Option kImportOptions[] = {
+    {"name", "NAME", "what the image is to be called; default: as the source says"},
+    {"platform", "PLATFORM", "which of several, as os/architecture[/variant]; default: this one"},
+    {"overlay-whiteouts", nullptr, "take OverlayFS's marks for whiteouts, too"},
+};
+constexpr Option kRemoveOptions[] = {
+    {"force", nullptr, "also the last name of an image that containers were made from"},
+};
+constexpr std::size_t kMany = 1U << 24U;
+
+constexpr Command kCommands[] = {
+    {"", "import", "SOURCE", "make images from a file", 1, 1, kImportOptions, import_source},
+    {"", "images", "", "list images", 0, 0, {}, list_images},
+    {"", "history", "IMAGE", "show how an image was made", 1, 1, {}, show_history},
+    {"", "tag", "IMAGE NAME", "give an image one more name", 2, 2, {}, tag},
+    {"", "rmi", "IMAGE...", "remove images", 1, kMany, kRemoveOptions, remove_images},
+    {"", "prune", "", "remove layers that nobody needs", 0, 0, {}, prune},
+};
+
+} // namespace
+
+std::span<const Command> image_commands() {
+    return kCommands;
+}
+
+} // namespace thinsnap::tools

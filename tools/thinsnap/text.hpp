@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal/objects.hpp"
+
+/// \file
+/// Texts for people: safe on a terminal, in columns.
+
+namespace thinsnap::tools {
+
+/// Bytes from an image or a file system as they can be shown: control characters, the backslash and
+/// bytes that are no UTF-8 become \xNN (\n, \t, \\), so that nothing is lost and no terminal obeys.
+[[nodiscard]] std::string printable(std::string_view bytes);
+
+/// "2026-11-21 08:10:00", UTC.
+[[nodiscard]] std::string format_time(journal::Time time);
+/// "2026-11-21T08:10:00.123456789Z", for programs.
+[[nodiscard]] std::string format_time_exactly(journal::Time time);
+
+/// The first twelve digits, as people name an image.
+[[nodiscard]] std::string short_digest(const Digest& digest);
+
+/// Rows of cells as lines with columns two blanks apart; the first row is the heading. Columns
+/// whose heading begins with '>' are set to the right. Nothing but the heading: nothing at all.
+[[nodiscard]] std::string columns(const std::vector<std::vector<std::string>>& rows);
+
+} // namespace thinsnap::tools
