@@ -1,6 +1,13 @@
-#include <cstring>
+#include "ext4/acl.hpp"
 
-#include "ext4/xattrs.hpp"
+#include <cstdint>
+#include <span>
+
+#include <fmt/core.h>
+
+#include <thinsnap/error.hpp>
+
+#include "base/endian.hpp"
 
 namespace thinsnap::ext4 {
 
@@ -23,16 +30,17 @@ bool is_tag(std::uint16_t tag) {
 
 template <class T>
 T get(std::string_view from, std::size_t at) {
-    T value{};
-    std::memcpy(&value, from.substr(at, sizeof value).data(), sizeof value);
-    return value;
+    return load_le<T>(std::as_bytes(std::span(from)), at);
 }
 
 template <class T>
 void put(std::string& to, T value) {
-    std::array<char, sizeof value> bytes{};
-    std::memcpy(bytes.data(), &value, sizeof value);
-    to.append(bytes.data(), bytes.size());
+    to.resize(to.size() + sizeof value);
+    store_le<T>(std::as_writable_bytes(std::span(to)), to.size() - sizeof value, value);
+}
+
+[[noreturn]] void throw_bad_acl(const char* what) {
+    throw Error(Errc::invalid_argument, fmt::format("converting a POSIX ACL: {}", what));
 }
 
 } // namespace
@@ -58,17 +66,16 @@ std::string acl_from_disk(std::string_view disk) {
 }
 
 std::string acl_to_disk(std::string_view value) {
-    if (value.size() < sizeof kValueVersion || get<std::uint32_t>(value, 0) != kValueVersion)
-        return {};
+    if (value.size() < sizeof kValueVersion || (value.size() - sizeof kValueVersion) % kLong != 0)
+        throw_bad_acl("its length is wrong");
+    if (get<std::uint32_t>(value, 0) != kValueVersion)
+        throw_bad_acl("its version is not 2");
     std::string disk;
     put(disk, kDiskVersion);
-    value.remove_prefix(sizeof kValueVersion);
-    if (value.size() % kLong != 0)
-        return {};
-    for (; !value.empty(); value.remove_prefix(kLong)) {
+    for (value.remove_prefix(sizeof kValueVersion); !value.empty(); value.remove_prefix(kLong)) {
         const auto tag = get<std::uint16_t>(value, 0);
         if (!is_tag(tag))
-            return {};
+            throw_bad_acl("an entry of an unknown kind");
         disk.append(value.substr(0, has_id(tag) ? kLong : kShort));
     }
     return disk;

@@ -9,6 +9,7 @@
 
 #include "base/crc32c.hpp"
 #include "base/endian.hpp"
+#include "ext4/acl.hpp"
 #include "ext4/checksums.hpp"
 #include "ext4/file_content.hpp"
 

@@ -37,9 +37,4 @@ inline constexpr std::size_t kMaxXattrValue = 65536; ///< XATTR_SIZE_MAX
 [[nodiscard]] std::vector<Xattr>
 read_xattrs(FileSystemHandle& handle, InodeNumber number, const InodeRecord& record);
 
-/// An ACL as ext4 stores it, in the encoding of xattr(7), and the other way round.
-/// \return empty: it is no ACL. Source: Linux fs/ext4/acl.c.
-[[nodiscard]] std::string acl_from_disk(std::string_view disk);
-[[nodiscard]] std::string acl_to_disk(std::string_view value);
-
 } // namespace thinsnap::ext4

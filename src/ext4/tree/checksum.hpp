@@ -3,15 +3,13 @@
 #include <cstdint>
 #include <span>
 
-#include "ext4/types.hpp"
+#include "ext4/checksums.hpp"
 
 namespace thinsnap::ext4::tree {
 
-/// Where the checksum of an inode, and of every directory and extent block of it, starts: the file
-/// system's seed, moved on over the inode's number and generation.
-/// Source: Linux fs/ext4, EXT4_I(inode)->i_csum_seed.
-[[nodiscard]] std::uint32_t
-inode_checksum_seed(std::uint32_t fs_seed, InodeNumber inode, std::uint32_t generation) noexcept;
+/// \file
+/// Where the checksums of checksums.hpp stand in their blocks. `inode_seed` is inode_seed() of whom
+/// the block belongs to.
 
 /// Puts the checksum into the 12-byte tail of a directory's leaf or linear block.
 void seal_directory_block(std::span<std::byte> block, std::uint32_t inode_seed);

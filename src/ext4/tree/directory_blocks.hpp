@@ -29,7 +29,7 @@ struct NamedInode {
 struct DirectoryIdentity {
     InodeNumber self;
     InodeNumber parent;
-    std::uint32_t checksum_seed = 0; ///< inode_checksum_seed() of self
+    std::uint32_t checksum_seed = 0; ///< inode_seed() of self
 };
 
 struct PackedDirectory {

@@ -17,7 +17,7 @@ struct DirectoryContent {
 
 /// Reads the blocks of a directory, linear or indexed, in the order in which they stand there.
 /// \param blocks         a multiple of 4 KiB
-/// \param checksum_seed  inode_checksum_seed() of it
+/// \param checksum_seed  inode_seed() of it
 /// \throws Error(corrupt)  an entry, a name or a checksum that cannot be, a name twice, no ".."
 [[nodiscard]] DirectoryContent read_directory(std::span<const std::byte> blocks,
                                               std::uint32_t checksum_seed);

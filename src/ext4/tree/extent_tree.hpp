@@ -31,7 +31,7 @@ void append_extent(std::vector<Extent>& extents, Extent extent);
 struct ExtentTreeTarget {
     std::function<FsBlock()> allocate;
     std::function<void(FsBlock, std::span<const std::byte>)> write;
-    std::uint32_t checksum_seed = 0; ///< inode_checksum_seed()
+    std::uint32_t checksum_seed = 0; ///< inode_seed()
 };
 
 struct BuiltExtentTree {

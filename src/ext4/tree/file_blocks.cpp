@@ -20,8 +20,7 @@ Workspace::Workspace(FileSystemHandle& of, std::uint32_t chunk_bytes, Space::Gro
     }) {}
 
 std::uint32_t Workspace::checksum_seed(InodeNumber number) {
-    return inode_checksum_seed(
-        handle.native()->csum_seed, number, inodes.look(number).generation());
+    return inode_seed(handle.native()->csum_seed, number, inodes.look(number).generation());
 }
 
 ExtentTreeContent
@@ -46,7 +45,7 @@ read_file_extents(FileSystemHandle& handle, InodeNumber number, const Inode& ino
                  handle.io().read(block.value(), into);
              },
              handle.nr_blocks(),
-             inode_checksum_seed(handle.native()->csum_seed, number, inode.generation())});
+             inode_seed(handle.native()->csum_seed, number, inode.generation())});
     } catch (Error& e) {
         e.add_context(fmt::format("inode {}", number.value()));
         throw;

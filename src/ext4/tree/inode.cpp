@@ -9,7 +9,8 @@
 
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
-#include "ext4/tree/checksum.hpp"
+#include "ext4/checksums.hpp"
+#include "ext4/inode.hpp"
 
 namespace thinsnap::ext4::tree {
 
@@ -37,23 +38,6 @@ std::uint16_t mode_bits(FileType type) {
     return std::find_if(kModes.begin(), kModes.end(), [&](auto m) { return m.type == type; })->bits;
 }
 
-Timestamp clamped(const Timestamp& time) {
-    return std::clamp(time, kEarliestTimestamp, kLatestTimestamp);
-}
-
-/// The low 32 bits of a time.
-std::uint32_t low_part(const Timestamp& time) {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(time.seconds));
-}
-
-/// Two bits that say how often 2^32 seconds are to be added, and the nanoseconds.
-/// Source: ext4_encode_extra_time().
-std::uint32_t extra_part(const Timestamp& time) {
-    const std::int64_t low = static_cast<std::int32_t>(low_part(time));
-    const auto epoch = static_cast<std::uint32_t>((time.seconds - low) >> 32) & 3U;
-    return time.nanoseconds << 2U | epoch;
-}
-
 } // namespace
 
 Inode::Inode(FileType type, const Attributes& attributes) {
@@ -79,14 +63,14 @@ void Inode::set_attributes(const Attributes& attributes) {
     set<std::uint16_t>(0x78, static_cast<std::uint16_t>(attributes.uid >> 16U));
     set<std::uint16_t>(0x18, static_cast<std::uint16_t>(attributes.gid));
     set<std::uint16_t>(0x7A, static_cast<std::uint16_t>(attributes.gid >> 16U));
-    const Timestamp time = clamped(attributes.mtime);
+    const DiskTime time = pack_time(attributes.mtime);
     for (const std::size_t field : {0x08U, 0x0CU, 0x10U}) // atime, ctime, mtime
-        set<std::uint32_t>(field, low_part(time));
+        set<std::uint32_t>(field, time.seconds);
     if (extra_size() < kTimesEnd)
         return;
     for (const std::size_t field : {0x84U, 0x88U, 0x8CU, 0x94U}) // ctime, mtime, atime, crtime
-        set<std::uint32_t>(field, extra_part(time));
-    set<std::uint32_t>(0x90, low_part(time));
+        set<std::uint32_t>(field, time.extra);
+    set<std::uint32_t>(0x90, time.seconds);
 }
 
 void Inode::set_size(std::uint64_t size) {
@@ -149,8 +133,7 @@ void Inode::seal(std::uint32_t fs_seed, InodeNumber number) {
     const bool has_high = extra_size() >= kChecksumHigh + 2 - kBaseBytes;
     if (has_high)
         set<std::uint16_t>(kChecksumHigh, 0);
-    const std::uint32_t crc =
-        crc32c_raw(bytes_, inode_checksum_seed(fs_seed, number, generation()));
+    const std::uint32_t crc = crc32c_raw(bytes_, inode_seed(fs_seed, number, generation()));
     set<std::uint16_t>(kChecksumLow, static_cast<std::uint16_t>(crc));
     if (has_high)
         set<std::uint16_t>(kChecksumHigh, static_cast<std::uint16_t>(crc >> 16U));

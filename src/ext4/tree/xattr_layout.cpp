@@ -12,7 +12,8 @@
 #include "base/assert.hpp"
 #include "base/crc32c.hpp"
 #include "base/endian.hpp"
-#include "ext4/tree/posix_acl.hpp"
+#include "ext4/acl.hpp"
+#include "ext4/checksums.hpp"
 
 namespace thinsnap::ext4::tree {
 
@@ -130,10 +131,7 @@ std::uint32_t pack_entries(std::span<std::byte> space,
 }
 
 void seal_block(std::span<std::byte> block, FsBlock where, std::uint32_t fs_seed) {
-    std::array<std::byte, 8> number{};
-    store_le<std::uint64_t>(number, 0, where.value());
-    store_le<std::uint32_t>(block, kChecksum, 0);
-    store_le<std::uint32_t>(block, kChecksum, crc32c_raw(block, crc32c_raw(number, fs_seed)));
+    store_le<std::uint32_t>(block, kChecksum, xattr_block_checksum(fs_seed, block, where.value()));
 }
 
 std::vector<InodeNumber> value_inodes(std::span<const std::byte> space, std::size_t at) {

@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
-#include "ext4/xattrs.hpp"
+#include <thinsnap/error.hpp>
+
+#include "ext4/acl.hpp"
 
 using namespace std::literals;
 
@@ -60,10 +62,12 @@ TEST_CASE("an ACL survives the way to the disk and back") {
 }
 
 TEST_CASE("what is no ACL is not taken for one") {
-    CHECK(acl_to_disk("") == "");
-    CHECK(acl_to_disk("\1\0\0\0"s) == "");
-    CHECK(acl_to_disk("\2\0\0\0\1\0\6\0"s) == "");
-    CHECK(acl_to_disk("\2\0\0\0\3\0\6\0\xff\xff\xff\xff"s) == "");
+    for (const std::string& bad : {""s,
+                                   "\1\0\0\0"s,
+                                   "\2\0\0\0\1\0\6\0"s,
+                                   "\2\0\0\0\3\0\6\0\xff\xff\xff\xff"s,
+                                   "\2\0\0\0\5\0\6\0\xff\xff\xff\xff"s})
+        CHECK_THROWS_AS(static_cast<void>(acl_to_disk(bad)), Error);
     CHECK(acl_from_disk("\1\0\0"s) == "");
     CHECK(acl_from_disk("\1\0\0\0\2\0\6\0"s) == "");
     CHECK(acl_from_disk("\1\0\0\0\x40\0\6\0"s) == "");

@@ -6,15 +6,15 @@
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 
-#include "ext4/tree/posix_acl.hpp"
+#include "ext4/acl.hpp"
 
 #include "support/content.hpp"
 
 namespace thinsnap::test {
 
+using ext4::acl_to_disk;
 using ext4::InodeNumber;
 using ext4::Xattr;
-using ext4::tree::acl_to_disk;
 using ext4::tree::DiskXattr;
 using ext4::tree::FsBlock;
 using ext4::tree::pack_inode_xattrs;
