@@ -111,8 +111,6 @@ void Gathering::require_sound(const Proposal& proposal) const {
     }
     if (no_space_ && own.makes_devices())
         std::rethrow_exception(no_space_);
-    if (proposal.operations.empty() && proposal.records.empty())
-        throw Error(Errc::invalid_argument, "nothing was proposed");
 }
 
 /// What is in the state after the proposal is in the pool after it, and the other way round.

@@ -178,6 +178,8 @@ void Store::require_working() const {
 }
 
 void Store::carry_out(Group& group) {
+    if (group.payload.empty())
+        return; // everybody found that there was nothing to do
     if (group.commits_layer)
         pool_.commit(); // what is called committed from here on must outlast a crash
     const bool moves = !group.operations.empty();

@@ -27,7 +27,8 @@ class Gathering;
 ///
 /// Each device that an operation makes has its LayerAdded or ContainerAdded among the records, each
 /// that one deletes its LayerRemoved or ContainerRemoved. Deletes do not go together with anything
-/// that makes a device. With no operations only names change.
+/// that makes a device. With no operations only names change; with no
+/// records either nothing is written.
 struct Proposal {
     std::vector<PoolOperation> operations{};
     std::vector<journal::Record> records{};
