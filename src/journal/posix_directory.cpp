@@ -115,7 +115,7 @@ public:
         remove(name); // a reader may have the old one open
         const std::string file(name);
         const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-        return made(name, Fd(::openat(fd_.get(), file.c_str(), flags, 0644)), "creating");
+        return made(name, Fd(::openat(fd_.get(), file.c_str(), flags, 0600)), "creating");
     }
 
     void rename(std::string_view from, std::string_view to) override {

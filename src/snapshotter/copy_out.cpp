@@ -194,7 +194,7 @@ CopyReport copy_out(const ext4::FileSystem& files,
     const FoundFile found =
         get_path(files, path, path.ends_with('/') ? LastLink::follow : LastLink::keep);
     CopyOut copy(files, check_interrupt);
-    if (found.path == "/") {
+    if (found.path == "/" && is_directory(target)) {
         copy.copy_entries(found.inode, open_directory(target), target, 0);
         return copy.report();
     }
