@@ -19,10 +19,15 @@ rule 'without a pool the images are not found'
 run 3 images
 complains 'there is no pool'
 
-rule 'a root tar becomes an image of one layer'
+rule 'a new pool holds nothing and lacks nothing'
 run 0 pool create --size 4G
 run 0 images
 silent
+run 0 prune
+prints '0 layers'
+check test "$(stat -c %a "$THINSNAP_POOL/journal")" = 600
+
+rule 'a root tar becomes an image of one layer'
 run 0 import "$work/root.tar" --name base
 prints 'base:latest'
 run 0 images --json
@@ -89,6 +94,8 @@ run 0 cp one:/empty/tree "$work/copy"
 check diff -r "$work/tree" "$work/copy"
 run 0 cp one:/etc "$work/copy"
 check test -L "$work/copy/etc/link"
+run 0 cp one:/ "$work/root-copy"
+check diff "$work/root/usr/bin/program" "$work/root-copy/usr/bin/program"
 run 2 cp "$work/second" "$work/third"
 complains 'must be in a container'
 run 3 cp one:/none "$work/copy"
