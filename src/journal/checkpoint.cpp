@@ -74,6 +74,8 @@ void put_container(const Container& container, const Visit& visit) {
                          container.virtual_size,
                          container.labels,
                          container.stage == Stage::preparing});
+    if (const auto& wanted = container.activation)
+        visit(ActivationSet{container.device, true, wanted->mount_point, wanted->read_only});
     finish(container, visit);
 }
 

@@ -142,6 +142,7 @@ public:
         require_not_condemned(record.device, container.stage);
         container.stage = Stage::condemned;
         container.parent.reset();
+        container.activation.reset();
         put(record.device, std::move(container));
     }
 
@@ -158,6 +159,20 @@ public:
         require_not_condemned(record.device, container.stage);
         container.labels = std::move(record.labels);
         container.updated = record.updated;
+        put(record.device, std::move(container));
+    }
+
+    void operator()(ActivationSet&& record) {
+        Container container = need_container(record.device);
+        require_not_condemned(record.device, container.stage);
+        if (record.mount_point.size() > State::kMaxPath)
+            refuse(Errc::invalid_argument,
+                   fmt::format("a mount point of {} bytes, {} are possible",
+                               record.mount_point.size(),
+                               State::kMaxPath));
+        container.activation.reset();
+        if (record.is_wanted)
+            container.activation = {std::move(record.mount_point), record.read_only};
         put(record.device, std::move(container));
     }
 

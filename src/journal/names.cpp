@@ -39,6 +39,7 @@ std::string_view name_of(const Record& record) noexcept {
         "labels set",
         "aborted",
         "checkpoint end",
+        "activation set",
     };
     return record.index() < kNames.size() ? kNames[record.index()] : "none";
 }

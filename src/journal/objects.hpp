@@ -61,6 +61,14 @@ struct Layer {
     friend bool operator==(const Layer&, const Layer&) = default;
 };
 
+/// How a container is to be active after every boot.
+struct Activation {
+    std::string mount_point{}; ///< an absolute path; empty: a block device, and no mount
+    bool read_only = false;
+
+    friend bool operator==(const Activation&, const Activation&) = default;
+};
+
 struct Container {
     DeviceId device{};
     std::string name{};
@@ -71,6 +79,7 @@ struct Container {
     Time created{};
     Time updated{}; ///< as in Layer
     Labels labels{};
+    std::optional<Activation> activation{}; ///< none: only when somebody asks for it
 
     friend bool operator==(const Container&, const Container&) = default;
 };

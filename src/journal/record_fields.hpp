@@ -16,10 +16,9 @@ namespace thinsnap::journal::detail {
 // Types and tags are persisted: append only. From kOptional on, who does not know one goes on.
 inline constexpr std::uint8_t kOptional = 0x80;
 
-/// The types, in the order of Record's alternatives. 48 is reserved for what is to be active after
-/// a boot: container, mount point, read-only.
-inline constexpr std::array<std::uint8_t, 16> kTypes{
-    1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41};
+/// The types, in the order of Record's alternatives.
+inline constexpr std::array<std::uint8_t, 17> kTypes{
+    1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41, 48};
 static_assert(kTypes.size() == std::variant_size_v<Record>);
 
 template <class R, class T>
@@ -126,6 +125,13 @@ void fields(R& r, F& f) {
     f(2, r.containers);
     f(3, r.images);
     f(4, r.last_device);
+}
+template <class F, Is<ActivationSet> R>
+void fields(R& r, F& f) {
+    f(1, r.device);
+    f(2, r.is_wanted);
+    f(3, r.mount_point);
+    f(4, r.read_only);
 }
 
 } // namespace thinsnap::journal::detail

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -143,6 +144,15 @@ struct CheckpointEnd {
     friend bool operator==(const CheckpointEnd&, const CheckpointEnd&) = default;
 };
 
+/// A container is to be active after every boot, or is not any more.
+struct ActivationSet {
+    DeviceId device{};
+    bool is_wanted = false;
+    std::string mount_point{}; ///< see Activation; empty when it is not wanted
+    bool read_only = false;
+    friend bool operator==(const ActivationSet&, const ActivationSet&) = default;
+};
+
 using Record = std::variant<PoolCreate,
                             PoolSnapshot,
                             PoolDelete,
@@ -158,7 +168,8 @@ using Record = std::variant<PoolCreate,
                             Condemned,
                             LabelsSet,
                             Aborted,
-                            CheckpointEnd>;
+                            CheckpointEnd,
+                            ActivationSet>;
 
 /// For messages, for example "container added".
 [[nodiscard]] std::string_view name_of(const Record& record) noexcept;

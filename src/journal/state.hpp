@@ -82,7 +82,8 @@ public:
     /// \throws Error(already_exists)    a device or a container's name is taken
     /// \throws Error(not_found)         there is no such layer, container, image or parent
     /// \throws Error(precondition)      the object's stage or its children forbid it
-    /// \throws Error(invalid_argument)  an empty or overlong name, a device id over the limit
+    /// \throws Error(invalid_argument)  an empty or overlong name, an overlong mount point, a
+    /// device id over the limit
     void apply(Record record, Undo* undo = nullptr);
 
     /// That many containers are to come, about.
@@ -105,6 +106,7 @@ public:
     }
 
     static constexpr std::size_t kMaxName = 4096; ///< bytes, of containers and images
+    static constexpr std::size_t kMaxPath = 4096; ///< bytes, of mount points
 
 private:
     friend class Folder;

@@ -56,7 +56,8 @@ std::vector<Record> sample_records() {
             Condemned{device},
             LabelsSet{device, time, labels},
             Aborted{TransactionId(UINT64_MAX)},
-            CheckpointEnd{1, 2, 3, device}};
+            CheckpointEnd{1, 2, 3, device},
+            ActivationSet{device, true, "/srv/web site", true}};
 }
 
 std::vector<Record>

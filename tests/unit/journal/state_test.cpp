@@ -156,10 +156,30 @@ TEST_SUITE("journal.state") {
         CHECK(state.find_container("web")->virtual_size == 99);
     }
 
+    TEST_CASE("what is to be active after a boot is set and taken back") {
+        State state = small_state();
+        CHECK_FALSE(state.find_container("web")->activation.has_value());
+        state.apply(ActivationSet{kWeb, true, "/srv/web", true});
+        CHECK(state.find_container("web")->activation == journal::Activation{"/srv/web", true});
+        state.apply(ActivationSet{.device = kWeb, .is_wanted = true});
+        CHECK(state.find_container("web")->activation == journal::Activation{});
+        require_refused(state,
+                        Errc::invalid_argument,
+                        ActivationSet{kWeb, true, std::string(4097, '/'), false});
+        require_refused(state, Errc::not_found, ActivationSet{.device = kBase});
+        state.apply(ActivationSet{.device = kWeb});
+        CHECK_FALSE(state.find_container("web")->activation.has_value());
+        state.apply(ActivationSet{.device = kWeb, .is_wanted = true});
+        state.apply(Condemned{kWeb});
+        CHECK_FALSE(state.find_container(kWeb)->activation.has_value());
+        require_refused(state, Errc::precondition, ActivationSet{.device = kWeb});
+    }
+
     TEST_CASE("everything that is done can be taken back to any point") {
         State state = small_state();
         const std::vector<Record> records{
             LabelsSet{kWeb, at_second(9), {{"a", "b"}}},
+            ActivationSet{kWeb, true, "/srv/web", false},
             Condemned{kWeb},
             container(6, "web", DeviceId(2)),
             ContainerRemoved{kWeb},
@@ -200,6 +220,7 @@ TEST_SUITE("journal.state") {
         state.apply(Condemned{DeviceId(1005)});
         state.apply(LabelsSet{DeviceId(1006), at_second(7), {{"k", "v"}}});
         state.apply(ContainerAdded{.device = DeviceId(5000), .name = "p", .preparing = true});
+        state.apply(ActivationSet{DeviceId(1007), true, "/srv", true});
         state.apply(LayerAdded{.device = DeviceId(5001), .parent = DeviceId(7)});
         state.apply(LayerAdded{.device = DeviceId(5002), .parent = DeviceId(7)});
         state.apply(Condemned{DeviceId(5002)});
