@@ -158,6 +158,7 @@ void DirectoryTree::write() {
     });
     for (Directory* directory : changed) {
         write(*directory);
+        workspace_.inodes.edit(directory->self).count_change();
         directory->changed = false;
     }
 }

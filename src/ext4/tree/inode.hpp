@@ -49,6 +49,9 @@ public:
     [[nodiscard]] std::uint32_t flags() const { return get<std::uint32_t>(0x20); }
     void set_flags(std::uint32_t flags) { set<std::uint32_t>(0x20, flags); }
     [[nodiscard]] bool has_flag(std::uint32_t flag) const { return (flags() & flag) != 0; }
+    /// i_version, of all but inodes with a large xattr's value. After it the record differs from
+    /// what it ever was, wherever the inode's content came to stand.
+    void count_change() { set<std::uint32_t>(0x24, get<std::uint32_t>(0x24) + 1); }
     [[nodiscard]] std::uint32_t generation() const { return get<std::uint32_t>(0x64); }
     /// The block with xattrs; 0 is none.
     [[nodiscard]] FsBlock xattr_block() const {

@@ -73,6 +73,23 @@ std::string diff_of_layer(const TarBuilder& tar) {
 } // namespace
 
 TEST_SUITE("layer.diff") {
+    TEST_CASE("a name that comes or goes is seen although its directory says the same of itself") {
+        LayerDevice lower;
+        lower.apply(TarBuilder().file("kept").file("gone").finished());
+        LayerDevice upper = lower.snapshot();
+        // The directory's only block can come to stand where the lower one has it.
+        for (const char* name : {"one", "two", "three"}) {
+            CAPTURE(name);
+            upper.change([&](TreeWriter& writer) {
+                writer.create(ext4::kRootInode, name, {ext4::FileType::regular, {}});
+            });
+            CHECK(diff_text(lower, upper).find(std::string("A /") + name) != std::string::npos);
+        }
+        for (const char* name : {"one", "two", "three", "gone"})
+            upper.change([&](TreeWriter& writer) { writer.remove(ext4::kRootInode, name); });
+        CHECK(diff_text(lower, upper) == "D /gone\n");
+    }
+
     TEST_CASE("nothing that changed is nothing to say") {
         CHECK(diff_after([](TreeWriter&) {}).empty());
     }
