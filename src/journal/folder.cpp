@@ -104,6 +104,24 @@ public:
         put(record.device, std::move(container));
     }
 
+    void operator()(const ContainerMoved& record) {
+        Container old = need_container(record.device);
+        require_not_condemned(record.device, old.stage);
+        const Layer& layer = need_layer(record.new_device, Stage::preparing);
+        if (layer.parent != old.parent)
+            refuse(Errc::precondition,
+                   fmt::format("the container on device {} cannot move to device {}, which has "
+                               "another parent",
+                               record.device.value(),
+                               record.new_device.value()));
+        Container moved = old;
+        moved.device = record.new_device;
+        moved.virtual_size = record.virtual_size;
+        erase<Layer>(record.new_device);
+        condemn(std::move(old));
+        put(record.new_device, std::move(moved));
+    }
+
     void operator()(const ContainerRemoved& record) {
         require_stage(
             "container", record.device, need_container(record.device).stage, Stage::condemned);
@@ -140,10 +158,7 @@ public:
         }
         Container container = need_container(record.device);
         require_not_condemned(record.device, container.stage);
-        container.stage = Stage::condemned;
-        container.parent.reset();
-        container.activation.reset();
-        put(record.device, std::move(container));
+        condemn(std::move(container));
     }
 
     void operator()(LabelsSet&& record) {
@@ -182,6 +197,14 @@ public:
     }
 
 private:
+    void condemn(Container container) {
+        container.stage = Stage::condemned;
+        container.parent.reset();
+        container.activation.reset();
+        const DeviceId device = container.device;
+        put(device, std::move(container));
+    }
+
     template <class Key, class Object>
     void put(const Key& key, Object value) {
         exchange(key, std::optional<Object>(std::move(value)));

@@ -40,6 +40,7 @@ std::string_view name_of(const Record& record) noexcept {
         "aborted",
         "checkpoint end",
         "activation set",
+        "container moved",
     };
     return record.index() < kNames.size() ? kNames[record.index()] : "none";
 }

@@ -17,8 +17,8 @@ namespace thinsnap::journal::detail {
 inline constexpr std::uint8_t kOptional = 0x80;
 
 /// The types, in the order of Record's alternatives.
-inline constexpr std::array<std::uint8_t, 17> kTypes{
-    1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41, 48};
+inline constexpr std::array<std::uint8_t, 18> kTypes{
+    1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41, 48, 19};
 static_assert(kTypes.size() == std::variant_size_v<Record>);
 
 template <class R, class T>
@@ -132,6 +132,12 @@ void fields(R& r, F& f) {
     f(2, r.is_wanted);
     f(3, r.mount_point);
     f(4, r.read_only);
+}
+template <class F, Is<ContainerMoved> R>
+void fields(R& r, F& f) {
+    f(1, r.device);
+    f(2, r.new_device);
+    f(3, r.virtual_size);
 }
 
 } // namespace thinsnap::journal::detail

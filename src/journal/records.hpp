@@ -98,6 +98,15 @@ struct ContainerReady {
     friend bool operator==(const ContainerReady&, const ContainerReady&) = default;
 };
 
+/// What was being prepared as a layer holds the container from now on; the device that held it is
+/// condemned. The container keeps its name and everything else.
+struct ContainerMoved {
+    DeviceId device{};     ///< the container's
+    DeviceId new_device{}; ///< of a layer that is `preparing`, with the container's parent
+    std::uint64_t virtual_size = 0;
+    friend bool operator==(const ContainerMoved&, const ContainerMoved&) = default;
+};
+
 /// With its PoolDelete in one transaction.
 struct ContainerRemoved {
     DeviceId device{};
@@ -169,7 +178,8 @@ using Record = std::variant<PoolCreate,
                             LabelsSet,
                             Aborted,
                             CheckpointEnd,
-                            ActivationSet>;
+                            ActivationSet,
+                            ContainerMoved>;
 
 /// For messages, for example "container added".
 [[nodiscard]] std::string_view name_of(const Record& record) noexcept;

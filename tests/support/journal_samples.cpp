@@ -57,7 +57,8 @@ std::vector<Record> sample_records() {
             LabelsSet{device, time, labels},
             Aborted{TransactionId(UINT64_MAX)},
             CheckpointEnd{1, 2, 3, device},
-            ActivationSet{device, true, "/srv/web site", true}};
+            ActivationSet{device, true, "/srv/web site", true},
+            ContainerMoved{device, DeviceId(8), 20U << 30U}};
 }
 
 std::vector<Record>

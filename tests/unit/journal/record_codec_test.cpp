@@ -70,7 +70,7 @@ TEST_SUITE("journal.record_codec") {
         CHECK(encoded(journal::PoolSnapshot{DeviceId(2), DeviceId(0), true}) ==
               bytes_of({2, 8, 1, 1, 2, 2, 0, 3, 1, 1}));
         const std::vector<unsigned> types{
-            1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41, 48};
+            1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41, 48, 19};
         const auto records = sample_records();
         for (std::size_t i = 0; i < records.size(); ++i)
             CHECK(encoded(records[i]).front() == static_cast<std::byte>(types.at(i)));

@@ -175,10 +175,43 @@ TEST_SUITE("journal.state") {
         require_refused(state, Errc::precondition, ActivationSet{.device = kWeb});
     }
 
+    TEST_CASE("a container moves to the device that was prepared for it") {
+        State state = small_state();
+        const auto parent = state.find_container("web")->parent;
+        state.apply(LabelsSet{kWeb, at_second(9), {{"a", "b"}}});
+        state.apply(LayerAdded{.device = DeviceId(9), .parent = parent});
+        state.apply(ContainerMoved{kWeb, DeviceId(9), 99});
+        const auto* moved = state.find_container("web");
+        REQUIRE(moved != nullptr);
+        CHECK(moved->device == DeviceId(9));
+        CHECK(moved->parent == parent);
+        CHECK(moved->virtual_size == 99);
+        CHECK(moved->labels == Labels{{"a", "b"}});
+        CHECK(state.find_layer(DeviceId(9)) == nullptr);
+        CHECK(state.find_container(kWeb)->stage == Stage::condemned);
+        CHECK(state.children(parent.value()) == 1);
+        // whoever began before it moved comes too late
+        state.apply(LayerAdded{.device = DeviceId(10), .parent = parent});
+        require_refused(state, Errc::precondition, ContainerMoved{kWeb, DeviceId(10), 99});
+        // a ready layer, another parent, nothing at all
+        require_refused(state, Errc::precondition, ContainerMoved{DeviceId(9), kBase, 99});
+        state.apply(LayerAdded{.device = DeviceId(11)});
+        require_refused(state, Errc::precondition, ContainerMoved{DeviceId(9), DeviceId(11), 9});
+        require_refused(state, Errc::not_found, ContainerMoved{DeviceId(9), DeviceId(77), 9});
+    }
+
     TEST_CASE("everything that is done can be taken back to any point") {
         State state = small_state();
         const std::vector<Record> records{
             LabelsSet{kWeb, at_second(9), {{"a", "b"}}},
+            LayerAdded{.device = DeviceId(20), .parent = DeviceId(2)},
+            ContainerMoved{kWeb, DeviceId(20), 99},
+            LayerAdded{.device = DeviceId(21), .parent = DeviceId(2)},
+            ContainerMoved{DeviceId(20), DeviceId(21), 99},
+            ContainerRemoved{DeviceId(20)},
+            ContainerRemoved{kWeb},
+            LayerAdded{.device = kWeb, .parent = DeviceId(2)},
+            ContainerMoved{DeviceId(21), kWeb, 99},
             ActivationSet{kWeb, true, "/srv/web", false},
             Condemned{kWeb},
             container(6, "web", DeviceId(2)),
