@@ -12,6 +12,7 @@
 #include "ext4/format.hpp"
 #include "ext4/layout.hpp"
 #include "snapshotter/names.hpp"
+#include "snapshotter/new_layer.hpp"
 #include "snapshotter/store.hpp"
 
 namespace thinsnap::snapshotter {
@@ -123,6 +124,24 @@ Container create_container(Context& context, const CreateContainer& request) {
     if (made.stage == Stage::preparing)
         prepare(context, made);
     return made;
+}
+
+Container resize_container(Context& context, std::string_view name, std::uint64_t size) {
+    Container container =
+        context.store.read([&](const State& state) { return get_container(state, name); });
+    const std::uint64_t usable = ext4::usable_size(size);
+    if (usable < container.virtual_size)
+        throw Error(Errc::invalid_argument,
+                    fmt::format("the container {} has {} bytes and cannot shrink to {}",
+                                name,
+                                container.virtual_size,
+                                usable));
+    if (usable == container.virtual_size)
+        return container;
+    NewLayer changed = NewLayer::frozen(context, container);
+    container.virtual_size = fill(changed.device(), false, usable);
+    changed.replace(container, container.virtual_size);
+    return context.store.read([&](const State& state) { return get_container(state, name); });
 }
 
 Removed remove_containers(Context& context, const std::vector<std::string>& names) {

@@ -26,6 +26,13 @@ struct CreateContainer {
 /// \throws Error(invalid_argument)  a bad name; a size smaller than the image's, or too large
 journal::Container create_container(Context& context, const CreateContainer& request);
 
+/// Grows a container that nobody uses, with its file system, whole or not at all.
+/// \param size  bytes, rounded down to what a file system can have
+/// \throws Error(not_found)
+/// \throws Error(invalid_argument)  smaller than it is, or too large
+/// \throws Error(busy)              somebody else changed it meanwhile
+journal::Container resize_container(Context& context, std::string_view name, std::uint64_t size);
+
 /// Containers are removed all or none; their layers stay.
 /// \throws Error(not_found)
 Removed remove_containers(Context& context, const std::vector<std::string>& names);

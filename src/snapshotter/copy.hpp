@@ -40,9 +40,10 @@ CopyReport copy_in(ext4::FileSystem& files,
                    std::string_view path,
                    const std::function<void()>& check_interrupt);
 
-/// copy_in() to a container, whole or not at all: what is written shares no chunk with what the
-/// container held before its one commit.
+/// copy_in() to a container, whole or not at all: it is done to a snapshot, which takes the
+/// container's place when it is complete.
 /// \throws Error(not_found)  there is no such container
+/// \throws Error(busy)       somebody else changed it meanwhile
 CopyReport copy_into_container(Context& context,
                                std::string_view container,
                                const std::string& source,

@@ -251,13 +251,11 @@ CopyReport copy_into_container(Context& context,
                                std::string_view path) {
     const journal::Container target = context.store.read(
         [&](const journal::State& state) { return get_container(state, container); });
-    // While this shares all its chunks, each write goes to a new one, and the mappings become
-    // durable together, with the flush below: a crash before it leaves the container as it was.
-    const NewLayer guard = NewLayer::frozen(context, target);
-    DeviceFiles device(context.pool, target.device, ext4::FileSystemAccess::read_write);
-    const CopyReport report = copy_in(device.files(), source, path, context.check_interrupt);
-    device.files().flush();
-    device.device().flush();
+    NewLayer changed = NewLayer::frozen(context, target);
+    ext4::FileSystem files(changed.device(), ext4::FileSystemAccess::read_write);
+    const CopyReport report = copy_in(files, source, path, context.check_interrupt);
+    files.flush();
+    changed.replace(target, target.virtual_size);
     return report;
 }
 

@@ -2,6 +2,10 @@
 
 #include <array>
 
+#include <fmt/core.h>
+
+#include <thinsnap/error.hpp>
+
 #include "snapshotter/store.hpp"
 
 namespace thinsnap::snapshotter {
@@ -36,6 +40,7 @@ NewLayer::NewLayer(Context& context, std::optional<DeviceId> parent)
 
 NewLayer NewLayer::frozen(Context& context, const journal::Container& container) {
     Made made{.id = {}, .parent = container.parent};
+    const auto stillness = context.freeze ? context.freeze(container.device) : nullptr;
     context.store.commit([&](Draft& draft) {
         made.id = draft.new_device();
         return Proposal{.operations = {CreateSnapshot{made.id, container.device}},
@@ -80,6 +85,23 @@ std::uint64_t NewLayer::commit(const LayerFacts& facts) {
     });
     is_pending_ = false;
     return size;
+}
+
+void NewLayer::replace(const journal::Container& container, std::uint64_t virtual_size) {
+    if (device_)
+        device_->flush();
+    device_.reset();
+    context_->store.commit([&](Draft& draft) {
+        const auto* now = draft.state().find_container(container.name);
+        if (now == nullptr || now->device != container.device)
+            throw Error(Errc::busy,
+                        fmt::format("the container {} was changed by somebody else meanwhile; try "
+                                    "again",
+                                    container.name));
+        return Proposal{.records = {journal::ContainerMoved{container.device, id_, virtual_size}}};
+    });
+    is_pending_ = false;
+    static_cast<void>(context_->store.sweep());
 }
 
 std::uint64_t growth_over(ThinPool& pool, std::optional<DeviceId> parent, DeviceId layer) {

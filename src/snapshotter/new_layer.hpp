@@ -34,7 +34,8 @@ public:
     /// \throws Error(no_space)   see ThinPool::apply()
     NewLayer(Context& context, std::optional<DeviceId> parent);
 
-    /// What `container` holds now, to be a layer on the container's own parent.
+    /// What `container` holds now, to be a layer on the container's own parent. If it is mounted,
+    /// it is held still for that moment, see Context::freeze.
     static NewLayer frozen(Context& context, const journal::Container& container);
 
     NewLayer(const NewLayer&) = delete;
@@ -49,6 +50,12 @@ public:
     /// then on it never changes.
     /// \return  its size: growth_over() its parent
     std::uint64_t commit(const LayerFacts& facts);
+
+    /// Makes the content durable, and then that of the container, at once and instead of a layer:
+    /// the container has this device from then on, and its old one is deleted.
+    /// \param virtual_size  bytes, of the container
+    /// \throws Error(busy)  the container has changed since it was frozen; nothing is done
+    void replace(const journal::Container& container, std::uint64_t virtual_size);
 
 private:
     struct Made {

@@ -1,5 +1,7 @@
 #include "snapshotter/containers.hpp"
 
+#include <utility>
+
 #include <doctest/doctest.h>
 
 #include <thinsnap/error.hpp>
@@ -107,6 +109,82 @@ TEST_SUITE("snapshotter.containers") {
             rig.interrupt = {};
             CHECK(rig.content("c", "/a") == "second");
         }
+    }
+
+    TEST_CASE("a large copy that is interrupted leaves the container and its space as they were") {
+        ContainerRig rig;
+        rig.put("old", "/a");
+        std::filesystem::create_directory(rig.dir / "tree");
+        for (int i = 0; i < 20; ++i)
+            write_file(rig.dir / "tree" / std::to_string(i), Bytes(1U << 20U, std::byte{7}));
+        const auto copy_tree = [&] {
+            snapshotter::copy_into_container(rig.context, "c", (rig.dir / "tree").string(), "/");
+        };
+        const auto before = rig.used_chunks();
+        std::size_t calls = 0;
+        rig.interrupt = [&calls] {
+            if (++calls == 15)
+                throw 42;
+        };
+        CHECK_THROWS_AS(copy_tree(), int);
+        CHECK(rig.used_chunks() == before);
+        CHECK(rig.changes() == "A /a\n");
+        rig.interrupt = {};
+        copy_tree();
+        CHECK(rig.used_chunks() >= before + 20 * 16);
+        CHECK(rig.content("c", "/a") == "old");
+        CHECK(rig.content("c", "/tree/19").size() == 1U << 20U);
+    }
+
+    TEST_CASE("of two who change a container at once the second begins again") {
+        ContainerRig rig;
+        bool nested = false;
+        rig.interrupt = [&] {
+            if (!std::exchange(nested, true))
+                rig.put("inner", "/inner");
+        };
+        CHECK_THROWS_WITH_AS(
+            rig.put("outer", "/outer"), doctest::Contains("changed by somebody else"), Error);
+        CHECK(rig.changes() == "A /inner\n");
+        CHECK(rig.devices() == 2);
+    }
+
+    TEST_CASE("a container grows with its file system and never shrinks") {
+        ContainerRig rig;
+        rig.put("kept", "/a");
+        const auto grown = snapshotter::resize_container(rig.context, "c", 20 * kGiB);
+        CHECK(grown.virtual_size == 20 * kGiB);
+        CHECK(rig.content("c", "/a") == "kept");
+        CHECK(rig.changes() == "A /a\n");
+        CHECK(rig.devices() == 2);
+        CHECK_THROWS_WITH_AS(snapshotter::resize_container(rig.context, "c", 10 * kGiB),
+                             doctest::Contains("cannot shrink"),
+                             Error);
+        CHECK_THROWS_AS(snapshotter::resize_container(rig.context, "nix", 20 * kGiB), Error);
+    }
+
+    TEST_CASE("what is mounted is held still for the snapshot and no longer") {
+        ContainerRig rig;
+        struct Held final : snapshotter::Stillness {
+            explicit Held(bool& h)
+                : held(h) {
+                held = true;
+            }
+            ~Held() override { held = false; }
+            bool& held;
+        };
+        bool held = false;
+        std::vector<DeviceId> asked;
+        rig.context.freeze = [&](DeviceId device) {
+            asked.push_back(device);
+            return std::make_unique<Held>(held);
+        };
+        rig.interrupt = [&held] { CHECK_FALSE(held); };
+        const DeviceId device = rig.store->read(
+            [](const journal::State& state) { return state.find_container("c")->device; });
+        snapshotter::commit_container(rig.context, {.container = "c"});
+        CHECK(asked == std::vector{device});
+        CHECK_FALSE(held);
     }
 
     TEST_CASE("the root is copied to a directory that is there or is made") {
