@@ -21,6 +21,9 @@ public:
     Stillness(const Stillness&) = delete;
     Stillness& operator=(const Stillness&) = delete;
     virtual ~Stillness() = default; ///< it goes on
+
+    /// It goes on. \throws Error(busy)  it did already, before it was asked to
+    virtual void end() = 0;
 };
 
 /// What the operations on images, layers and containers work with.

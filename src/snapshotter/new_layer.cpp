@@ -1,6 +1,7 @@
 #include "snapshotter/new_layer.hpp"
 
 #include <array>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -21,6 +22,13 @@ NewLayer::NewLayer(Context& context, const Made& made)
     : context_(&context)
     , id_(made.id)
     , parent_(made.parent) {}
+
+NewLayer::NewLayer(NewLayer&& other) noexcept
+    : context_(other.context_)
+    , id_(other.id_)
+    , parent_(other.parent_)
+    , device_(std::move(other.device_))
+    , is_pending_(std::exchange(other.is_pending_, false)) {}
 
 NewLayer::NewLayer(Context& context, std::optional<DeviceId> parent)
     : context_(&context)
@@ -50,7 +58,10 @@ NewLayer NewLayer::frozen(Context& context, const journal::Container& container)
                                                         .created = context.now(),
                                                         .virtual_size = container.virtual_size}}};
     });
-    return NewLayer(context, made);
+    NewLayer layer(context, made);
+    if (stillness)
+        stillness->end();
+    return layer;
 }
 
 NewLayer::~NewLayer() {

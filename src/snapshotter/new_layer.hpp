@@ -38,6 +38,8 @@ public:
     /// it is held still for that moment, see Context::freeze.
     static NewLayer frozen(Context& context, const journal::Container& container);
 
+    NewLayer(NewLayer&& other) noexcept;
+    NewLayer& operator=(NewLayer&&) = delete;
     NewLayer(const NewLayer&) = delete;
     NewLayer& operator=(const NewLayer&) = delete;
     ~NewLayer();

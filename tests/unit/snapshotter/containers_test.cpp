@@ -171,6 +171,7 @@ TEST_SUITE("snapshotter.containers") {
                 held = true;
             }
             ~Held() override { held = false; }
+            void end() override { held = false; }
             bool& held;
         };
         bool held = false;
@@ -185,6 +186,18 @@ TEST_SUITE("snapshotter.containers") {
         snapshotter::commit_container(rig.context, {.container = "c"});
         CHECK(asked == std::vector{device});
         CHECK_FALSE(held);
+    }
+
+    TEST_CASE("what did not hold still for all of its snapshot is no layer") {
+        ContainerRig rig;
+        struct Slipped final : snapshotter::Stillness {
+            void end() override { throw Error(Errc::busy, "it went on"); }
+        };
+        rig.context.freeze = [](DeviceId) { return std::make_unique<Slipped>(); };
+        CHECK_THROWS_WITH_AS(
+            snapshotter::commit_container(rig.context, {.container = "c"}), "it went on", Error);
+        CHECK(rig.devices() == 2);
+        CHECK(rig.layers() == 1);
     }
 
     TEST_CASE("the root is copied to a directory that is there or is made") {
