@@ -168,6 +168,13 @@ void FileSystem::for_each_extent(InodeNumber number,
     });
 }
 
+std::vector<ByteRange> FileSystem::replayed() const {
+    std::vector<ByteRange> ranges;
+    for (const BlockRange& range : handle_->replayed())
+        ranges.push_back({range.first * kBlockSize, range.count * kBlockSize});
+    return ranges;
+}
+
 FileSystemStatistics FileSystem::statistics() const {
     FileSystemStatistics result;
     result.blocks = handle_->nr_blocks();

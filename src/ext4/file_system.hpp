@@ -21,6 +21,14 @@ class FileSystemHandle;
 
 enum class FileSystemAccess { read_only, read_write };
 
+/// Bytes [offset, offset + length) of a device.
+struct ByteRange {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
+    friend auto operator<=>(const ByteRange&, const ByteRange&) = default;
+};
+
 /// A name in a directory.
 struct Entry {
     std::string name; ///< 1 to 255 bytes, none of them '/' or NUL; never "." or ".."
@@ -61,7 +69,8 @@ struct FileSystemStatistics {
 ///
 /// A journal that the kernel left behind (a snapshot of a mounted container) is replayed first:
 /// into memory when opened read_only, for good when opened read_write. Orphans, which the kernel's
-/// next mount will remove, have no names and stay.
+/// next mount will remove, have no names and stay. What was replayed is in replayed(): opened
+/// read_only, those parts are not what the device says.
 ///
 /// Nothing is written before flush(), except what a TreeWriter or a replay writes; the destructor
 /// writes nothing. After a failed write or flush only destruction is left.
@@ -121,6 +130,9 @@ public:
     void for_each_inode_in(std::uint64_t offset,
                            std::uint64_t length,
                            const std::function<void(const InodeInfo&)>& visit) const;
+
+    /// What opening it replayed from its journal: ascending, apart from each other.
+    [[nodiscard]] std::vector<ByteRange> replayed() const;
 
     /// Makes the file system larger: `bytes` of its device, rounded down as usable_size() does.
     /// Content stays where it is. Does nothing when that is its size already. Nothing is written

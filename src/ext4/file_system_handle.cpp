@@ -69,7 +69,7 @@ void FileSystemHandle::open() {
     io_.read_bytes(kSuperblockOffset, superblock);
     validate_superblock(superblock, io_.device().size(), access_);
     if (needs_recovery(superblock)) {
-        replay_journal(io_, superblock);
+        replayed_ = replay_journal(io_, superblock).places;
         io_.read_bytes(kSuperblockOffset, superblock);
         validate_superblock(superblock, io_.device().size(), access_);
     }

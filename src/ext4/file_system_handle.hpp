@@ -77,6 +77,9 @@ public:
     /// Puts superblock and descriptors to the places of layout.hpp's kBackupGroups.
     void write_backups();
 
+    /// What opening it replayed from its journal, ascending.
+    [[nodiscard]] const std::vector<BlockRange>& replayed() const { return replayed_; }
+
     /// Groups by the first block of their inode table, ascending.
     [[nodiscard]] const std::vector<std::pair<std::uint64_t, std::uint32_t>>& inode_tables();
     /// After groups were added.
@@ -92,6 +95,7 @@ private:
 
     DeviceIo io_;
     FileSystemAccess access_;
+    std::vector<BlockRange> replayed_;
     std::unique_ptr<struct_ext2_filsys, Free> native_;
     std::vector<std::pair<std::uint64_t, std::uint32_t>> inode_tables_;
 };

@@ -204,8 +204,13 @@ JournalReplay replay_journal(DeviceIo& io, std::span<const std::byte> superblock
                       blocks[tag.block] = content;
                       ++result.blocks;
                   }});
-    for (const auto& [block, content] : blocks)
+    for (const auto& [block, content] : blocks) {
         io.write(block, content);
+        if (!result.places.empty() && result.places.back().end() == block)
+            ++result.places.back().count;
+        else
+            result.places.push_back({block, 1});
+    }
     if (!io.read_only()) {
         io.write_back();
         io.device().flush();

@@ -3,6 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
+
+#include "ext4/layout.hpp"
 
 namespace thinsnap::ext4 {
 
@@ -12,6 +15,9 @@ class DeviceIo;
 struct JournalReplay {
     std::uint64_t transactions = 0;
     std::uint64_t blocks = 0; ///< written, those that come more than once counted as often
+    /// Where they belong: ascending, apart from each other. Without the superblock's flag and the
+    /// journal's own superblock.
+    std::vector<BlockRange> places;
 };
 
 /// Writes what the committed transactions in the journal say, as the kernel's mount would, and

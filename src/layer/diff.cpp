@@ -325,8 +325,9 @@ std::vector<Change> find_changes(const FileSystem& lower,
                                  const FileSystem& upper,
                                  std::span<const ByteRange> changed,
                                  const DiffOptions& options) {
-    const FileCompare compare(lower, upper, changed, options.check_cancelled);
-    ChangedInodes inodes = find_changed_inodes(lower, upper, changed, compare);
+    const std::vector<ByteRange> ranges = changed_with_replays(lower, upper, changed);
+    const FileCompare compare(lower, upper, ranges, options.check_cancelled);
+    ChangedInodes inodes = find_changed_inodes(lower, upper, ranges, compare);
     for (;;) {
         Walk walk(lower, upper, compare, inodes, options);
         walk.run();

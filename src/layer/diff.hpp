@@ -8,14 +8,9 @@
 #include <vector>
 
 #include "ext4/file_system.hpp"
+#include "layer/byte_ranges.hpp"
 
 namespace thinsnap::layer {
-
-/// Bytes [offset, offset + length) of a device.
-struct ByteRange {
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-};
 
 enum class ChangeKind {
     added,
@@ -50,8 +45,8 @@ struct DiffOptions {
 /// was replaced by a file just like it did, if either has several names.
 ///
 /// \param changed  what differs between the two devices, ascending, without overlaps: every byte
-///                 outside is the same on both. From a file system whose journal was replayed when
-///                 it was opened, also what the replay changed.
+///                 outside is the same on both. What a replay of either's journal changed comes to
+///                 it here: FileSystem::replayed().
 /// \return  sorted, a directory right before what is in it
 /// \throws Error(corrupt)  either file system is
 /// Cost: the inodes in `changed`; every directory of the upper file system once, in the worst case

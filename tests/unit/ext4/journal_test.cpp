@@ -19,6 +19,7 @@
 
 #include "support/content.hpp"
 #include "support/ext4_image.hpp"
+#include "support/log_writer.hpp"
 #include "support/sparse_bytes.hpp"
 #include "support/sparse_device.hpp"
 #include "support/volatile_device.hpp"
@@ -32,158 +33,13 @@ using ext4::FileSystemAccess;
 using ext4::kBlockSize;
 
 constexpr std::uint64_t kSize = 1ULL << 30U;
-constexpr std::uint64_t kTarget = 6000;   ///< blocks from here on are free
-constexpr std::size_t kIncompatible = 96; ///< of the file system, in its superblock
-constexpr std::uint32_t kRecover = 0x4;
+using Block = LogWriter::Block;
 
-using Block = std::vector<std::byte>;
-
-void store_be(std::span<std::byte> bytes, std::size_t at, std::uint32_t value) {
-    store_le<std::uint32_t>(bytes, at, __builtin_bswap32(value));
-}
+constexpr std::uint64_t kTarget = 6000; ///< blocks from here on are free
 
 Block content(std::uint64_t seed) {
     return pattern(seed, 0, kBlockSize);
 }
-
-/// Writes logs as the kernel does.
-class LogWriter {
-public:
-    /// \param features  incompatible ones of the journal
-    LogWriter(BlockDevice& device, std::uint32_t features, std::uint32_t start)
-        : device_(device)
-        , features_(features)
-        , position_(start)
-        , start_(start) {}
-
-    struct Update {
-        std::uint64_t block;
-        Block content;
-    };
-
-    LogWriter& descriptor(const std::vector<Update>& updates) {
-        Block block = header(1);
-        std::size_t at = 12;
-        std::vector<Block> contents;
-        for (std::size_t i = 0; i < updates.size(); ++i) {
-            Block data = updates[i].content;
-            std::uint32_t flags = i == 0 ? 0 : 2;
-            if (load_le<std::uint32_t>(data, 0) == __builtin_bswap32(ext4::kJournalMagic)) {
-                flags |= 1;
-                store_be(data, 0, 0);
-            }
-            flags |= i + 1 == updates.size() ? 8U : 0U;
-            at += tag(std::span(block).subspan(at), updates[i].block, flags, data);
-            at += (flags & 2) == 0 ? 16 : 0;
-            contents.push_back(data);
-        }
-        seal(block, kBlockSize - 4);
-        put(block);
-        for (const Block& data : contents)
-            put(data);
-        return *this;
-    }
-    LogWriter& revoke(const std::vector<std::uint32_t>& blocks) {
-        Block block = header(5);
-        for (std::size_t i = 0; i < blocks.size(); ++i)
-            store_be(block, 16 + i * width() + (width() - 4), blocks[i]);
-        store_be(block, 12, static_cast<std::uint32_t>(16 + blocks.size() * width()));
-        seal(block, kBlockSize - 4);
-        put(block);
-        return *this;
-    }
-    LogWriter& commit() {
-        Block block = header(2);
-        seal(block, 16);
-        put(block);
-        ++sequence_;
-        return *this;
-    }
-    /// Spoils the block that was written last.
-    LogWriter& spoil() {
-        Block block(kBlockSize);
-        device_.read(last_, block);
-        block[100] ^= std::byte{1};
-        device_.write(last_, block);
-        return *this;
-    }
-    /// The superblocks, as a mounted file system has them.
-    void finish() {
-        Block block(kBlockSize);
-        const std::uint64_t where = ext4::journal_place().first * kBlockSize;
-        device_.read(where, block);
-        store_be(block, 24, kFirstSequence);
-        store_be(block, 28, start_);
-        store_be(block, 40, features_);
-        block[80] = std::byte{4};
-        store_be(block, 252, 0);
-        store_be(block, 252, crc32c_raw(std::span(block).first(1024)));
-        device_.write(where, block);
-        device_.read(0, block);
-        const auto super = std::span(block).subspan(1024, 1024);
-        store_le<std::uint32_t>(
-            super, kIncompatible, load_le<std::uint32_t>(super, kIncompatible) | kRecover);
-        ext4::seal_superblock(super);
-        device_.write(0, block);
-    }
-
-    static constexpr std::uint32_t kFirstSequence = 0xFFFF'FFFE; ///< and it wraps around
-    [[nodiscard]] std::uint64_t last() const { return last_; }
-
-private:
-    [[nodiscard]] bool v3() const { return (features_ & ext4::kJournalChecksumV3) != 0; }
-    [[nodiscard]] bool sums() const {
-        return (features_ & (ext4::kJournalChecksumV3 | ext4::kJournalChecksumV2)) != 0;
-    }
-    [[nodiscard]] std::size_t width() const {
-        return (features_ & ext4::kJournal64Bit) != 0 ? 8 : 4;
-    }
-    [[nodiscard]] static std::uint32_t seed() {
-        constexpr std::array<std::byte, 16> uuid{};
-        return crc32c_raw(uuid);
-    }
-
-    [[nodiscard]] Block header(std::uint32_t type) const {
-        Block block(kBlockSize);
-        store_be(block, 0, ext4::kJournalMagic);
-        store_be(block, 4, type);
-        store_be(block, 8, sequence_);
-        return block;
-    }
-    [[nodiscard]] std::size_t tag(std::span<std::byte> at,
-                                  std::uint64_t block,
-                                  std::uint32_t flags,
-                                  const Block& data) const {
-        Block number(4);
-        store_be(number, 0, sequence_);
-        const std::uint32_t sum = sums() ? crc32c_raw(data, crc32c_raw(number, seed())) : 0;
-        store_be(at, 0, static_cast<std::uint32_t>(block));
-        if (v3()) {
-            store_be(at, 4, flags);
-            store_be(at, 12, sum);
-            return 16;
-        }
-        store_be(at, 4, (sum & 0xFFFFU) << 16U | flags);
-        const std::size_t v2 = (features_ & ext4::kJournalChecksumV2) != 0 ? 2 : 0;
-        return (width() == 8 ? 12 : 8) + v2;
-    }
-    void seal(Block& block, std::size_t at) const {
-        if (sums())
-            store_be(block, at, crc32c_raw(block, seed()));
-    }
-    void put(const Block& block) {
-        last_ = (ext4::journal_place().first + position_) * kBlockSize;
-        device_.write(last_, block);
-        position_ = position_ + 1 == ext4::kJournalBlocks ? 1 : position_ + 1;
-    }
-
-    BlockDevice& device_;
-    std::uint32_t features_;
-    std::uint32_t position_;
-    std::uint32_t start_;
-    std::uint32_t sequence_ = kFirstSequence;
-    std::uint64_t last_ = 0;
-};
 
 Block read_block(BlockDevice& device, std::uint64_t block) {
     Block bytes(kBlockSize);
@@ -233,6 +89,24 @@ TEST_CASE("committed transactions are replayed in every form of the log") {
             CHECK(replayed(device, 0) == content(9));
         }
     }
+}
+
+TEST_CASE("what a replay wrote is told by its places") {
+    SparseDevice device(kSize);
+    ext4::format(device, options_for(kSize));
+    LogWriter log(device, kV3, 1);
+    log.descriptor({{kTarget + 9, content(1)}, {kTarget, content(2)}})
+        .commit()
+        .descriptor({{kTarget + 1, content(3)}, {kTarget + 20, content(3)}})
+        .revoke({kTarget + 20})
+        .commit()
+        .descriptor({{kTarget + 30, content(4)}})
+        .finish();
+    const std::vector<ext4::ByteRange> expected = {{kTarget * kBlockSize, 2 * kBlockSize},
+                                                   {(kTarget + 9) * kBlockSize, kBlockSize}};
+    CHECK(FileSystem(device, FileSystemAccess::read_only).replayed() == expected);
+    CHECK(FileSystem(device, FileSystemAccess::read_write).replayed() == expected);
+    CHECK(FileSystem(device, FileSystemAccess::read_only).replayed().empty());
 }
 
 TEST_CASE("what was not committed is not replayed") {
