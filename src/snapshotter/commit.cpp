@@ -7,6 +7,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "ext4/file_system.hpp"
 #include "oci/config.hpp"
 #include "oci/manifest.hpp"
 #include "snapshotter/containers.hpp"
@@ -61,6 +62,12 @@ Base base_of(const State& state, const Container& container) {
             .blobs = std::get<oci::Manifest>(manifest).layers};
 }
 
+/// Puts in place what only the journal of a mounted container says: nobody can replay it to a layer
+/// that is mounted read-only.
+void settle_journal(BlockDevice& device) {
+    const ext4::FileSystem files(device, ext4::FileSystemAccess::read_write);
+}
+
 /// The digest and the size of the layer's tar.
 DigestSink::Result measure_tar(Context& context, std::optional<DeviceId> lower, DeviceId upper) {
     DigestSink sink;
@@ -110,6 +117,7 @@ CommittedImage commit_container(Context& context, const CommitContainer& request
         return found;
     });
     NewLayer layer = NewLayer::frozen(context, container);
+    settle_journal(layer.device());
     const auto tar = measure_tar(context, container.parent, layer.device_id());
     const Digest chain = chain_id(base.chain_id, tar.digest);
     const Image image = image_of(context, request, std::move(base), tar, chain);

@@ -73,6 +73,7 @@ public:
     void remove_layer(std::uint64_t chain);
 
     [[nodiscard]] snapshotter::Store& store() { return *store_; }
+    [[nodiscard]] ThinPool& pool() { return *pool_; }
     [[nodiscard]] PowerSupply& power() { return power_; }
     [[nodiscard]] VolatileDevice& metadata() { return metadata_; }
     [[nodiscard]] VolatileDevice& data() { return data_; }
