@@ -45,10 +45,10 @@ class ContentWriter;
 /// that must be thrown away, as does one that has thrown (but for the kinds that a function names).
 ///
 /// Placement: new blocks and inodes go to chunks that nothing used before, and a changed directory
-/// to new blocks, so that a child layer copies few chunks of its parent: content, metadata,
-/// inodes of directories and of other files have chunks of their own. Small files lie one behind
-/// another, in the order in which they are created. Chunks that lose their last block are
-/// discarded by finish().
+/// to new blocks (a large one with few changes: the blocks that change), so that a child layer
+/// copies few chunks of its parent: content, metadata, inodes of directories and of other files
+/// have chunks of their own. Small files lie one behind another, in the order in which they are
+/// created. Chunks that lose their last block are discarded by finish().
 ///
 /// The same calls on the same file system give the same bytes. No function asks the clock:
 /// a directory's times change only by set_attributes().
@@ -99,8 +99,8 @@ public:
     /// Cost: reads all directories below, and the inode of each file.
     void remove(InodeNumber directory, std::string_view name);
 
-    /// All four times become mtime. The kernel reads every time back as it was given; e2fsck 1.47
-    /// complains of 2310-04-04 to 2378-04-22, which it takes for a mistake of old kernels.
+    /// All four times become mtime. The kernel reads every time back as it was given; e2fsck
+    /// complains of some, see kFirstDoubtedSecond.
     void set_attributes(InodeNumber number, const Attributes& attributes);
 
     /// These extended attributes and no others.

@@ -17,6 +17,11 @@ std::uint32_t checksum_of_extents(std::span<const std::byte> block, std::uint32_
         inode_seed, block, (block.size() - kExtentTail) / kExtentEntry - 1);
 }
 
+std::size_t index_checksum_place(std::span<const std::byte> block, std::size_t count_offset) {
+    const std::size_t limit = load_le<std::uint16_t>(block, count_offset);
+    return count_offset + limit * kIndexEntry + 4;
+}
+
 } // namespace
 
 void seal_directory_block(std::span<std::byte> block, std::uint32_t inode_seed) {
@@ -37,10 +42,16 @@ bool is_sealed_directory_block(std::span<const std::byte> block, std::uint32_t i
 void seal_index_block(std::span<std::byte> block,
                       std::size_t count_offset,
                       std::uint32_t inode_seed) {
-    const std::size_t limit = load_le<std::uint16_t>(block, count_offset);
-    const std::size_t tail = count_offset + limit * kIndexEntry;
-    store_le<std::uint32_t>(
-        block, tail + 4, directory_index_checksum(inode_seed, block, count_offset));
+    store_le<std::uint32_t>(block,
+                            index_checksum_place(block, count_offset),
+                            directory_index_checksum(inode_seed, block, count_offset));
+}
+
+bool is_sealed_index_block(std::span<const std::byte> block,
+                           std::size_t count_offset,
+                           std::uint32_t inode_seed) {
+    return load_le<std::uint32_t>(block, index_checksum_place(block, count_offset)) ==
+           directory_index_checksum(inode_seed, block, count_offset);
 }
 
 void seal_extent_block(std::span<std::byte> block, std::uint32_t inode_seed) {

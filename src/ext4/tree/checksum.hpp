@@ -21,6 +21,10 @@ void seal_directory_block(std::span<std::byte> block, std::uint32_t inode_seed);
 void seal_index_block(std::span<std::byte> block,
                       std::size_t count_offset,
                       std::uint32_t inode_seed);
+/// Limit and count must fit into the block.
+[[nodiscard]] bool is_sealed_index_block(std::span<const std::byte> block,
+                                         std::size_t count_offset,
+                                         std::uint32_t inode_seed);
 
 /// Puts the checksum into the tail of a block of an extent tree.
 void seal_extent_block(std::span<std::byte> block, std::uint32_t inode_seed);

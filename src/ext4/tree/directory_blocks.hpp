@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ext4/tree/directory_index.hpp"
 #include "ext4/tree/name_hash.hpp"
 #include "ext4/types.hpp"
 
@@ -46,5 +47,17 @@ struct PackedDirectory {
 [[nodiscard]] PackedDirectory pack_directory(const DirectoryIdentity& identity,
                                              std::span<const NamedInode> entries,
                                              const NameHasher& hasher);
+
+struct PackedLeaves {
+    std::vector<std::byte> blocks;
+    std::vector<IndexChild> children; ///< numbered from 0
+};
+
+/// The leaves of an indexed directory with these entries, in the order of their hashes.
+/// \param fill  bytes that the entries of a leaf take at most; at least one stands in each
+[[nodiscard]] PackedLeaves pack_leaves(std::uint32_t checksum_seed,
+                                       std::span<const NamedInode> entries,
+                                       const NameHasher& hasher,
+                                       std::size_t fill);
 
 } // namespace thinsnap::ext4::tree

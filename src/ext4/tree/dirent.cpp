@@ -55,7 +55,6 @@ void DirentBlock::append(std::string_view name, InodeNumber inode, std::uint8_t 
 }
 
 void DirentBlock::finish(std::uint32_t checksum_seed) {
-    TS_ASSERT(used_ > 0);
     store_le<std::uint16_t>(block_, last_ + 4, static_cast<std::uint16_t>(kDirentSpace - last_));
     seal_directory_block(block_, checksum_seed);
 }

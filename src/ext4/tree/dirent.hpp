@@ -14,6 +14,7 @@ namespace thinsnap::ext4::tree {
 inline constexpr std::uint8_t kDirectoryType = 2;                      // EXT2_FT_DIR
 inline constexpr std::size_t kDirentTail = 12;                         // struct ext4_dir_entry_tail
 inline constexpr std::size_t kDirentSpace = kBlockBytes - kDirentTail; // for entries in a block
+inline constexpr std::size_t kLeafFill = kDirentSpace - kDirentSpace / 8; // of a new leaf
 inline constexpr std::size_t kMaxName = 255;
 
 /// The number by which a directory entry says what it leads to (EXT2_FT_*).
@@ -40,7 +41,8 @@ public:
 
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
     void append(std::string_view name, InodeNumber inode, std::uint8_t type);
-    /// Lets the last entry reach to the tail, writes the tail and its checksum.
+    /// Lets the last entry reach to the tail, writes the tail and its checksum. Without entries
+    /// there is one then that is not in use.
     void finish(std::uint32_t checksum_seed);
 
 private:

@@ -97,4 +97,29 @@ void set_file_extents(Workspace& workspace,
     inode.set_sectors(inode.sectors() + blocks * kSectorsPerBlock);
 }
 
+void move_file_blocks(Workspace& workspace,
+                      InodeNumber number,
+                      const std::map<std::uint32_t, FsBlock>& places,
+                      std::uint64_t size) {
+    Inode& inode = workspace.inodes.edit(number);
+    const ExtentTreeContent content = read_file_extents(workspace.handle, number, inode);
+    std::map<std::uint32_t, FsBlock> all = places;
+    std::uint64_t blocks = content.tree_blocks.size();
+    for (const Extent& extent : content.extents) {
+        blocks += extent.count;
+        for (std::uint32_t i = 0; i < extent.count; ++i) {
+            const FsBlock place = extent.physical + i;
+            if (!all.emplace(extent.logical + i, place).second)
+                workspace.free_blocks({place, 1});
+        }
+    }
+    for (const FsBlock block : content.tree_blocks)
+        workspace.free_blocks({block, 1});
+    inode.set_sectors(inode.sectors() - std::min(inode.sectors(), blocks * kSectorsPerBlock));
+    std::vector<Extent> extents;
+    for (const auto& [logical, place] : all)
+        append_extent(extents, {logical, 1, place, false});
+    set_file_extents(workspace, number, extents, size);
+}
+
 } // namespace thinsnap::ext4::tree

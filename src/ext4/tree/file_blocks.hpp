@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,14 @@ void free_file_blocks(Workspace& workspace, InodeNumber number);
 void set_file_extents(Workspace& workspace,
                       InodeNumber number,
                       std::span<const Extent> extents,
+                      std::uint64_t size);
+
+/// Gives some blocks of a file, and those that it gets behind its end, places of their own; what
+/// they had is freed. Nothing is read or written of their content.
+/// \param places  by the block of the file
+void move_file_blocks(Workspace& workspace,
+                      InodeNumber number,
+                      const std::map<std::uint32_t, FsBlock>& places,
                       std::uint64_t size);
 
 } // namespace thinsnap::ext4::tree
