@@ -41,6 +41,13 @@ struct Timestamp {
 inline constexpr Timestamp kEarliestTimestamp{-0x8000'0000LL, 0};
 inline constexpr Timestamp kLatestTimestamp{0x3'7FFF'FFFFLL, 999'999'999};
 
+/// Seconds from 2310-04-04 to 2378-04-22 that e2fsck 1.47 says are "likely pre-1970", while the
+/// kernel reads them as they are: with both bits of the epoch set they look like what old 64-bit
+/// kernels wrote for 1901 to 1969. We write what the kernel does. e2fsck -n says no more than that
+/// and exits with 0; -p and -y, run before 2242, make times of 1901 to 1969 of them.
+inline constexpr std::int64_t kFirstDoubtedSecond = 0x2'8000'0000LL;
+inline constexpr std::int64_t kLastDoubtedSecond = 0x2'FFFF'FFFFLL;
+
 /// An extended attribute by its full name: "security.capability", "user.x",
 /// "system.posix_acl_access". The value is what getxattr(2) gives; for ACLs that is the encoding of
 /// xattr(7), not the disk's.

@@ -112,8 +112,8 @@ std::string TreeModel::random_name() {
 
 Attributes TreeModel::random_attributes() {
     auto seconds = static_cast<std::int64_t>(random_.below(1ULL << 34U)) - (1LL << 31U);
-    if (seconds >> 31U == 5) // 2310 to 2378: e2fsck takes them for an old kernel's mistake
-        seconds = 0;
+    if (seconds >= ext4::kFirstDoubtedSecond && seconds <= ext4::kLastDoubtedSecond)
+        seconds = 0; // e2fsck is asked afterwards
     return {static_cast<std::uint16_t>(random_.below(010000)),
             static_cast<std::uint32_t>(random_.next()),
             static_cast<std::uint32_t>(random_.below(70000)),
