@@ -84,6 +84,7 @@ public:
 private:
     void write_change(const Change& change);
     void write_whiteout(std::string_view path);
+    void leave_out_socket(std::string_view path, ChangeKind kind);
     void write_file(std::string_view path, const InodeInfo& info);
     void write_content(const TarEntry& entry, const InodeInfo& info);
     void write_range(InodeNumber number, DataRange range);
@@ -123,9 +124,15 @@ void Exporter::write_change(const Change& change) {
         return write_whiteout(path);
     const InodeInfo info = upper_.inode(change.inode);
     if (info.type == FileType::socket)
-        ++statistics_.sockets_left_out;
+        leave_out_socket(path, change.kind);
     else
         write_file(path, info);
+}
+
+void Exporter::leave_out_socket(std::string_view path, ChangeKind kind) {
+    ++statistics_.sockets_left_out;
+    if (kind == ChangeKind::modified)
+        write_whiteout(path);
 }
 
 void Exporter::write_whiteout(std::string_view path) {

@@ -26,8 +26,9 @@ struct ExportOptions {
 ///
 /// Whiteouts stand for what is deleted. Directories on the way to a change come with it, as tools
 /// that unpack a layer alone would make them with attributes of their own; all names of a file with
-/// several come when one does, as such tools would miss the link's target. The bytes depend on
-/// nothing but the changes and the files.
+/// several come when one does, as such tools would miss the link's target. A socket is left out;
+/// where the lower file system has something else, that is hidden. The bytes depend on nothing but
+/// the changes and the files.
 ///
 /// \param changes  what find_changes() says of `upper`
 /// \throws Error(unsupported)  a name that begins with ".wh.", which every tool takes for a

@@ -135,6 +135,19 @@ TEST_SUITE("layer.export") {
         CHECK(names_in(sink.text()).empty());
     }
 
+    TEST_CASE("what a socket took the place of is hidden") {
+        LayerDevice lower;
+        lower.apply(TarBuilder().file("was", "a file").file("d/x").finished());
+        LayerDevice upper = lower.snapshot();
+        upper.change([](ext4::TreeWriter& writer) {
+            for (const char* name : {"was", "d"}) {
+                writer.remove(ext4::kRootInode, name);
+                writer.create(ext4::kRootInode, name, {ext4::FileType::socket, {}, {}, {}});
+            }
+        });
+        CHECK(names_in(exported(lower, upper)) == "0 .wh.d\n0 .wh.was\n");
+    }
+
     TEST_CASE("an export can be stopped") {
         struct Stopped {};
         LayerDevice lower;
