@@ -37,14 +37,22 @@ constexpr std::string_view kUsage =
     "\n"
     "  --ignore-mtime=PATH  the time of this path ('.': the top) is the clock's\n"
     "  --ignore=PATH        and all below, in both trees\n"
+    "  --ignore-directory-mtimes  so are those of all directories\n"
     "  --ignore-root-mode   mode and owner of the top\n"
+    "  --ignore-sockets     a socket is as good as nothing\n"
+    "  --ignore-empty-attributes    so is an attribute without a value\n"
+    "  --ignore-attributes=PREFIX   so are those whose names begin so\n"
     "\n"
     "Ends with 0: no difference, 1: differences, 2: trouble.\n";
 
 struct Options {
     std::set<std::string> ignored_mtimes;
     std::set<std::string> ignored;
+    bool ignore_directory_mtimes = false;
     bool ignore_root_mode = false;
+    bool ignore_sockets = false;
+    bool ignore_empty_attributes = false;
+    std::string ignored_attributes; ///< the front of their names; empty: none
 };
 
 struct File {
@@ -77,26 +85,32 @@ std::map<std::string, std::string> read_xattrs(const fs::path& path) {
     return all;
 }
 
-File read_file(const fs::path& path) {
+File read_file(const fs::path& path, const Options& options) {
     File file;
     if (::lstat(path.c_str(), &file.status) != 0)
         throw SystemError(errno, "looking at " + path.string());
     if (S_ISLNK(file.status.st_mode))
         file.link_target = fs::read_symlink(path).string();
     file.xattrs = read_xattrs(path);
+    std::erase_if(file.xattrs, [&](const auto& xattr) {
+        const std::string& prefix = options.ignored_attributes;
+        return (options.ignore_empty_attributes && xattr.second.empty()) ||
+               (!prefix.empty() && xattr.first.compare(0, prefix.size(), prefix) == 0);
+    });
     return file;
 }
 
 Tree read_tree(const fs::path& top, const Options& options) {
     Tree tree;
-    tree["."] = read_file(top);
+    tree["."] = read_file(top, options);
     fs::recursive_directory_iterator walk(top);
     for (; walk != fs::recursive_directory_iterator(); ++walk) {
         const std::string path = walk->path().lexically_relative(top).string();
         if (options.ignored.count(path) != 0)
             walk.disable_recursion_pending();
-        else
-            tree[path] = read_file(walk->path());
+        else if (File file = read_file(walk->path(), options);
+                 !options.ignore_sockets || !S_ISSOCK(file.status.st_mode))
+            tree[path] = std::move(file);
     }
     std::map<std::pair<dev_t, ino_t>, std::string> first_names;
     for (auto& [path, file] : tree)
@@ -193,7 +207,8 @@ void Comparison::compare(const std::string& path, const File& a, const File& b) 
         check(path, "uid", x.st_uid, y.st_uid);
         check(path, "gid", x.st_gid, y.st_gid);
     }
-    if (options_.ignored_mtimes.count(path) == 0)
+    const bool clock = S_ISDIR(x.st_mode) && options_.ignore_directory_mtimes;
+    if (!clock && options_.ignored_mtimes.count(path) == 0)
         check(path, "mtime", show_time(x.st_mtim), show_time(y.st_mtim));
     check(path, "link target", a.link_target, b.link_target);
     check(path, "attributes", show_xattrs(a.xattrs), show_xattrs(b.xattrs));
@@ -221,8 +236,16 @@ int main_of(const std::vector<std::string>& arguments) {
             options.ignored_mtimes.insert(value);
         else if (key == "--ignore")
             options.ignored.insert(value);
+        else if (key == "--ignore-attributes")
+            options.ignored_attributes = value;
+        else if (argument == "--ignore-directory-mtimes")
+            options.ignore_directory_mtimes = true;
         else if (argument == "--ignore-root-mode")
             options.ignore_root_mode = true;
+        else if (argument == "--ignore-sockets")
+            options.ignore_sockets = true;
+        else if (argument == "--ignore-empty-attributes")
+            options.ignore_empty_attributes = true;
         else
             trees.push_back(argument);
     }
