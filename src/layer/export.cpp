@@ -26,6 +26,9 @@ using ext4::InodeNumber;
 constexpr std::size_t kPiece = std::size_t{1} << 20U;
 /// A hole of less is written as zeros: a map costs a block, and readers without one exist.
 constexpr std::uint64_t kSmallestHole = 4096;
+/// Stands in the entry of each name of a file, as Docker has it: Docker and containerd set the
+/// owner once more for each name, by which the kernel takes the capabilities away.
+constexpr std::string_view kCapability = "security.capability";
 
 TarType tar_type(FileType type) {
     switch (type) {
@@ -161,8 +164,10 @@ void Exporter::write_file(std::string_view path, const InodeInfo& info) {
     }
     if (entry.type == TarType::symlink)
         entry.link_target = upper_.link_target(info.number);
-    if (entry.type != TarType::hard_link && info.has_xattrs)
+    if (info.has_xattrs)
         entry.xattrs = upper_.xattrs(info.number);
+    if (entry.type == TarType::hard_link)
+        std::erase_if(entry.xattrs, [](const ext4::Xattr& x) { return x.name != kCapability; });
     if (entry.type == TarType::regular) {
         entry.size = info.size;
         write_content(entry, info);

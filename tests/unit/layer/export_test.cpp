@@ -84,6 +84,26 @@ TEST_SUITE("layer.export") {
         check_round_trip(lower, upper);
     }
 
+    TEST_CASE("each name of a file has its capabilities and no other attribute") {
+        LayerDevice lower;
+        LayerDevice upper = lower.snapshot();
+        upper.apply(TarBuilder()
+                        .add({.name = "a",
+                              .pax = {{"SCHILY.xattr.security.capability", "c"},
+                                      {"SCHILY.xattr.user.x", "x"}}})
+                        .hard_link("b", "a")
+                        .finished());
+        const std::string tar = exported(lower, upper);
+        MemorySource source(std::as_bytes(std::span(tar)));
+        layer::TarReader reader(source);
+        CHECK(reader.next()->xattrs.size() == 2);
+        const layer::TarEntry* second = reader.next();
+        REQUIRE(second->type == layer::TarType::hard_link);
+        REQUIRE(second->xattrs.size() == 1);
+        CHECK(second->xattrs[0].name == "security.capability");
+        check_round_trip(lower, upper);
+    }
+
     TEST_CASE("the root comes when its attributes changed") {
         LayerDevice lower;
         LayerDevice upper = lower.snapshot();
