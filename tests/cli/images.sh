@@ -129,6 +129,23 @@ silent
 run 0 history next
 prints 'thinsnap commit one'
 
+rule 'a name that means a whiteout is refused by what makes a layer, and the container goes on'
+run 0 create hidden --image base
+run 0 cp "$work/second" hidden:/etc/.wh.motd
+run 0 diff hidden
+prints 'A /etc/.wh.motd'
+run 11 export hidden --output "$work/hidden.tar"
+complains '/etc/.wh.motd'
+check test ! -e "$work/hidden.tar"
+run 11 commit hidden --image hidden
+complains '/etc/.wh.motd'
+run 0 cat hidden:/etc/.wh.motd
+prints second
+run 3 history hidden
+run 0 rm hidden
+run 0 pool repair
+prints agree
+
 rule 'a saved image says the same when it is imported again'
 run 0 save next --output "$work/next.tar"
 run 0 save next --output "$work/again.tar"
