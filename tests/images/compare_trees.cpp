@@ -42,6 +42,8 @@ constexpr std::string_view kUsage =
     "  --ignore-sockets     a socket is as good as nothing\n"
     "  --ignore-empty-attributes    so is an attribute without a value\n"
     "  --ignore-attributes=PREFIX   so are those whose names begin so\n"
+    "  --more-attributes    A may have some that B has not\n"
+    "  --only-file-links    which names are one file matters for regular files only\n"
     "\n"
     "Ends with 0: no difference, 1: differences, 2: trouble.\n";
 
@@ -52,20 +54,24 @@ struct Options {
     bool ignore_root_mode = false;
     bool ignore_sockets = false;
     bool ignore_empty_attributes = false;
+    bool more_attributes = false;
+    bool only_file_links = false;
     std::string ignored_attributes; ///< the front of their names; empty: none
 };
+
+using Xattrs = std::map<std::string, std::string>;
 
 struct File {
     struct stat status {};
     std::string link_target;
-    std::map<std::string, std::string> xattrs;
+    Xattrs xattrs;
     std::string first_name; ///< of all names of the file, the first in order
 };
 
 using Tree = std::map<std::string, File>;
 
-std::map<std::string, std::string> read_xattrs(const fs::path& path) {
-    std::map<std::string, std::string> all;
+Xattrs read_xattrs(const fs::path& path) {
+    Xattrs all;
     std::string names(1U << 16U, '\0');
     const ssize_t length = ::llistxattr(path.c_str(), names.data(), names.size());
     if (length < 0 && errno == ENOTSUP)
@@ -138,7 +144,7 @@ bool same_content(const fs::path& a, const fs::path& b) {
     }
 }
 
-std::string show_xattrs(const std::map<std::string, std::string>& xattrs) {
+std::string show_xattrs(const Xattrs& xattrs) {
     std::string text;
     for (const auto& [name, value] : xattrs) {
         text += name + "=";
@@ -164,6 +170,7 @@ public:
 
 private:
     void compare(const std::string& path, const File& a, const File& b);
+    void compare_attributes(const std::string& path, Xattrs a, const Xattrs& b);
     template <class T>
     void check(const std::string& path, std::string_view what, const T& a, const T& b) {
         if (a != b)
@@ -211,18 +218,27 @@ void Comparison::compare(const std::string& path, const File& a, const File& b) 
     if (!clock && options_.ignored_mtimes.count(path) == 0)
         check(path, "mtime", show_time(x.st_mtim), show_time(y.st_mtim));
     check(path, "link target", a.link_target, b.link_target);
-    check(path, "attributes", show_xattrs(a.xattrs), show_xattrs(b.xattrs));
+    compare_attributes(path, a.xattrs, b.xattrs);
     if (S_ISCHR(x.st_mode) || S_ISBLK(x.st_mode)) {
         check(path, "device major", major(x.st_rdev), major(y.st_rdev));
         check(path, "device minor", minor(x.st_rdev), minor(y.st_rdev));
     }
     if (S_ISDIR(x.st_mode))
         return;
-    check(path, "links", x.st_nlink, y.st_nlink);
-    check(path, "first name of the file", a.first_name, b.first_name);
+    if (S_ISREG(x.st_mode) || !options_.only_file_links) {
+        check(path, "links", x.st_nlink, y.st_nlink);
+        check(path, "first name of the file", a.first_name, b.first_name);
+    }
     check(path, "size", x.st_size, y.st_size);
     if (S_ISREG(x.st_mode) && x.st_size == y.st_size && !same_content(top_a_ / path, top_b_ / path))
         report(path, "content differs");
+}
+
+void Comparison::compare_attributes(const std::string& path, Xattrs a, const Xattrs& b) {
+    if (options_.more_attributes)
+        std::erase_if(a, [&](const auto& xattr) { return b.count(xattr.first) == 0; });
+    if (a != b)
+        report(path, fmt::format("attributes {}and {}", show_xattrs(a), show_xattrs(b)));
 }
 
 int main_of(const std::vector<std::string>& arguments) {
@@ -236,6 +252,10 @@ int main_of(const std::vector<std::string>& arguments) {
             options.ignored_mtimes.insert(value);
         else if (key == "--ignore")
             options.ignored.insert(value);
+        else if (argument == "--more-attributes")
+            options.more_attributes = true;
+        else if (argument == "--only-file-links")
+            options.only_file_links = true;
         else if (key == "--ignore-attributes")
             options.ignored_attributes = value;
         else if (argument == "--ignore-directory-mtimes")

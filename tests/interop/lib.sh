@@ -39,6 +39,14 @@ dump() {
     "$program" device read "$1" --length "$2" --output "$3"
 }
 
+# dump_top POOL IMAGE FILE: the device of the image's top layer.
+dump_top() {
+    local device size
+    read -r device size < <("$program" --pool "$1" inspect "$2" |
+        jq -r '.layers[-1] | "\(.device) \(.virtual_size)"')
+    THINSNAP_POOL=$1 dump "$device" "$size" "$3"
+}
+
 # mount_at FILE DIR [OPTIONS]: mounts a dump, only to be read if nothing else is asked for.
 mount_at() {
     mkdir -p "$2"

@@ -113,14 +113,6 @@ check_umoci() { # CONTAINER
     same_trees "$work/scratch/unpacked/rootfs" "$work/upper" "by umoci of $1" "${umoci_options[@]}"
 }
 
-# dump_top POOL IMAGE FILE: the device of the image's top layer.
-dump_top() {
-    local device size
-    read -r device size < <("$program" --pool "$1" inspect "$2" |
-        jq -r '.layers[-1] | "\(.device) \(.virtual_size)"')
-    THINSNAP_POOL=$1 dump "$device" "$size" "$3"
-}
-
 # What we make of it, in another pool.
 check_import() { # CONTAINER
     run 0 --pool "$other" import "$layout" --name trip
