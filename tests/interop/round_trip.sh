@@ -13,7 +13,7 @@ need_mounts umoci skopeo
 
 seed=${THINSNAP_SEED:-$((RANDOM * 32768 + RANDOM))}
 echo "THINSNAP_SEED=$seed"
-count=250 chains=1
+count=200 chains=1
 [[ -z ${THINSNAP_LONG:-} ]] || count=5000 chains=2
 other=$work/other
 layout=$work/layout
