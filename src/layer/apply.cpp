@@ -9,6 +9,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/in_quotes.hpp"
 #include "layer/file_metadata.hpp"
 #include "layer/names.hpp"
 #include "layer/path_resolver.hpp"
@@ -114,7 +115,7 @@ ApplyStatistics Applier::run() {
             report();
         } catch (Error& error) {
             error.add_context(fmt::format(
-                "entry {} at byte {} of the tar", quote_name(entry->name), entry->offset));
+                "entry {} at byte {} of the tar", in_quotes(entry->name), entry->offset));
             throw;
         }
     }
@@ -220,11 +221,11 @@ TreeEntry Applier::find_target(const Names& names, std::string_view target) {
             where.steps.empty() ? tree_.root() : where.steps.back().inode.value();
         if (const auto entry = tree_.find(directory, names.back())) {
             if (entry->type == FileType::directory)
-                refuse(fmt::format("a hard link to the directory {}", quote_name(target)));
+                refuse(fmt::format("a hard link to the directory {}", in_quotes(target)));
             return *entry;
         }
     }
-    refuse(fmt::format("a hard link to {}, which is not there", quote_name(target)));
+    refuse(fmt::format("a hard link to {}, which is not there", in_quotes(target)));
 }
 
 void Applier::apply_whiteout(const Names& names, const Whiteout& whiteout) {
@@ -254,7 +255,7 @@ Applier::Place Applier::make_place(const TarEntry& entry, const Names& names) {
 
 InodeNumber Applier::make_directories(const ResolvedDirectory& place) {
     if (place.obstacle)
-        refuse(fmt::format("{} on the way is no directory", quote_name(*place.obstacle)));
+        refuse(fmt::format("{} on the way is no directory", in_quotes(*place.obstacle)));
     InodeNumber directory = tree_.root();
     for (const ResolvedDirectory::Step& step : place.steps) {
         upper_.add(directory, step.name);

@@ -11,6 +11,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/in_quotes.hpp"
 #include "layer/names.hpp"
 #include "layer/tar_writer.hpp"
 
@@ -106,7 +107,7 @@ ExportStatistics Exporter::run(std::span<const Change> changes) {
         try {
             write_change(change);
         } catch (Error& error) {
-            error.add_context(fmt::format("exporting {}", quote_name(change.path)));
+            error.add_context(fmt::format("exporting {}", in_quotes(change.path)));
             throw;
         }
         report();

@@ -7,8 +7,8 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/in_quotes.hpp"
 #include "layer/acl.hpp"
-#include "layer/names.hpp"
 
 namespace thinsnap::layer {
 
@@ -51,7 +51,7 @@ bool apply_acl(FileMetadata& metadata, const ext4::Xattr& xattr) {
     const auto acl = check_acl(xattr.value);
     if (!acl)
         throw Error(Errc::corrupt,
-                    fmt::format("attribute {} is no valid ACL", quote_name(xattr.name)));
+                    fmt::format("attribute {} is no valid ACL", in_quotes(xattr.name)));
     if (xattr.name == kDefaultAclName)
         return true;
     auto& permissions = metadata.attributes.permissions;

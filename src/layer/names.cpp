@@ -63,17 +63,4 @@ std::optional<Whiteout> find_whiteout(const std::vector<std::string_view>& compo
     return std::nullopt;
 }
 
-std::string quote_name(std::string_view name) {
-    constexpr std::size_t longest = 300;
-    std::string text = "'";
-    for (const char c : name.substr(0, longest)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7F || c == '\\' || c == '\'')
-            text += fmt::format("\\x{:02x}", byte);
-        else
-            text += c;
-    }
-    return text + (name.size() > longest ? "...'" : "'");
-}
-
 } // namespace thinsnap::layer

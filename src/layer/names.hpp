@@ -1,12 +1,11 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 /// \file
-/// Names as they stand in a tar, and as they are shown to people.
+/// Names as they stand in a layer's tar.
 
 namespace thinsnap::layer {
 
@@ -39,8 +38,5 @@ struct Whiteout {
 find_whiteout(const std::vector<std::string_view>& components);
 
 inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
-
-/// The name in quotes, with what a terminal must not get as \xNN and what is long cut short.
-[[nodiscard]] std::string quote_name(std::string_view name);
 
 } // namespace thinsnap::layer

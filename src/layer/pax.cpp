@@ -6,7 +6,7 @@
 
 #include <thinsnap/error.hpp>
 
-#include "layer/names.hpp"
+#include "base/in_quotes.hpp"
 
 namespace thinsnap::layer {
 
@@ -14,7 +14,7 @@ namespace {
 
 [[noreturn]] void refuse_value(std::string_view key, std::string_view value) {
     throw Error(Errc::corrupt,
-                fmt::format("PAX record {} has the value {}", key, quote_name(value)));
+                fmt::format("PAX record {} has the value {}", key, in_quotes(value)));
 }
 
 [[noreturn]] void refuse_records() {

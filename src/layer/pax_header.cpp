@@ -6,7 +6,7 @@
 
 #include <thinsnap/error.hpp>
 
-#include "layer/names.hpp"
+#include "base/in_quotes.hpp"
 #include "layer/pax.hpp"
 
 namespace thinsnap::layer {
@@ -57,11 +57,11 @@ void add_xattr(PaxHeader& header, ext4::Xattr xattr) {
     if (xattr.name.empty() || xattr.name.size() > kMaxXattrName ||
         xattr.name.find('\0') != std::string::npos)
         throw Error(Errc::corrupt,
-                    fmt::format("an extended attribute with the name {}", quote_name(xattr.name)));
+                    fmt::format("an extended attribute with the name {}", in_quotes(xattr.name)));
     if (xattr.value.size() > kMaxXattr)
         throw Error(Errc::corrupt,
                     fmt::format("extended attribute {} has {} bytes, more than {}",
-                                quote_name(xattr.name),
+                                in_quotes(xattr.name),
                                 xattr.value.size(),
                                 kMaxXattr));
     header.xattrs.push_back(std::move(xattr));
@@ -79,7 +79,7 @@ bool read_xattr(PaxHeader& header, std::string_view key, std::string_view value)
         return false;
     auto xattr = unpack_libarchive_xattr(key.substr(libarchive.size()), value);
     if (!xattr)
-        throw Error(Errc::corrupt, fmt::format("PAX record {} is not in base 64", quote_name(key)));
+        throw Error(Errc::corrupt, fmt::format("PAX record {} is not in base 64", in_quotes(key)));
     add_xattr(header, std::move(*xattr));
     return true;
 }

@@ -8,8 +8,8 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/in_quotes.hpp"
 #include "layer/acl.hpp"
-#include "layer/names.hpp"
 
 namespace thinsnap::layer {
 
@@ -81,8 +81,8 @@ TarType type_of(char flag, std::string_view name) {
     default:
         throw Error(Errc::unsupported,
                     fmt::format("entry {} has the type {}",
-                                quote_name(name),
-                                quote_name(std::string_view(&flag, 1))));
+                                in_quotes(name),
+                                in_quotes(std::string_view(&flag, 1))));
     }
 }
 
@@ -90,7 +90,7 @@ void require_name(std::string_view name, std::string_view what) {
     if (name.empty())
         refuse(fmt::format("{} is empty", what));
     if (name.find('\0') != std::string_view::npos)
-        refuse(fmt::format("{} has a NUL in it: {}", what, quote_name(name)));
+        refuse(fmt::format("{} has a NUL in it: {}", what, in_quotes(name)));
 }
 
 /// The names in a global header would be those of all files.
@@ -204,7 +204,7 @@ void TarReader::read_names(const TarBlock& block) {
         entry_.link_target.clear();
     else
         require_name(entry_.link_target,
-                     fmt::format("the target of entry {}", quote_name(entry_.name)));
+                     fmt::format("the target of entry {}", in_quotes(entry_.name)));
 }
 
 /// GNU's long names go before PAX's, as in other readers.
@@ -284,7 +284,7 @@ void TarReader::begin_content(const TarBlock& block) {
         return;
     stored_ = pax_.size ? *pax_.size : unsigned_number(block, kTarSize, "size");
     if (stored_ > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-        refuse(fmt::format("entry {} has {} bytes", quote_name(entry_.name), stored_));
+        refuse(fmt::format("entry {} has {} bytes", in_quotes(entry_.name), stored_));
     padding_ = tar_padding(stored_);
     entry_.size = stored_;
     if (find_sparse_map(block, map_))

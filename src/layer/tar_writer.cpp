@@ -9,7 +9,8 @@
 #include <thinsnap/error.hpp>
 
 #include "base/assert.hpp"
-#include "layer/names.hpp"
+#include "base/in_quotes.hpp"
+#include "base/utf8.hpp"
 #include "layer/pax.hpp"
 
 namespace thinsnap::layer {
@@ -40,54 +41,10 @@ char flag_of(TarType type) {
     return '0';
 }
 
-/// The character at the text's front: its length, 0 when it is none. Source: RFC 3629, 4
-std::size_t utf8_length(std::string_view text) {
-    struct Form {
-        unsigned char first; ///< the last first byte of this form
-        std::size_t length;
-        unsigned char second_min;
-        unsigned char second_max;
-    };
-    constexpr std::array forms{Form{0x7F, 1, 0, 0},
-                               Form{0xC1, 0, 0, 0},
-                               Form{0xDF, 2, 0x80, 0xBF},
-                               Form{0xE0, 3, 0xA0, 0xBF},
-                               Form{0xEC, 3, 0x80, 0xBF},
-                               Form{0xED, 3, 0x80, 0x9F},
-                               Form{0xEF, 3, 0x80, 0xBF},
-                               Form{0xF0, 4, 0x90, 0xBF},
-                               Form{0xF3, 4, 0x80, 0xBF},
-                               Form{0xF4, 4, 0x80, 0x8F},
-                               Form{0xFF, 0, 0, 0}};
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const auto form = std::find_if(forms.begin(), forms.end(), [&](const Form& candidate) {
-        return byte(0) <= candidate.first;
-    });
-    if (form->length < 2 || form->length > text.size())
-        return form->length == 1 ? 1 : 0;
-    if (byte(1) < form->second_min || byte(1) > form->second_max)
-        return 0;
-    const std::string_view rest = text.substr(2, form->length - 2);
-    const bool sound = std::all_of(rest.begin(), rest.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0U) == 0x80;
-    });
-    return sound ? form->length : 0;
-}
-
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        if (length == 0)
-            return false;
-        text.remove_prefix(length);
-    }
-    return true;
-}
-
 void require_text(std::string_view text, std::string_view what) {
     if (text.empty() || text.find('\0') != std::string_view::npos)
         throw Error(Errc::invalid_argument,
-                    fmt::format("{} {} cannot stand in a tar", what, quote_name(text)));
+                    fmt::format("{} {} cannot stand in a tar", what, in_quotes(text)));
 }
 
 std::string map_text(const SparseMap& map) {
@@ -164,8 +121,8 @@ void put_xattrs(HeaderMaker& header, const TarEntry& entry) {
             throw Error(Errc::unsupported,
                         fmt::format("{}: extended attribute {} has a '=' in its name, which a tar "
                                     "cannot hold",
-                                    quote_name(entry.name),
-                                    quote_name(xattr.name)));
+                                    in_quotes(entry.name),
+                                    in_quotes(xattr.name)));
         header.record("SCHILY.xattr." + xattr.name, xattr.value);
     }
 }

@@ -8,6 +8,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/in_quotes.hpp"
 #include "oci/json.hpp"
 
 namespace thinsnap::oci {

@@ -9,6 +9,8 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/in_quotes.hpp"
+
 namespace thinsnap::oci {
 
 namespace {
@@ -182,18 +184,6 @@ bool Json::flag(std::string_view key) const {
     if (const auto* flag = std::get_if<bool>(&value->value_))
         return *flag;
     throw bad_json(fmt::format("{}: expected true or false, found {}", key, value->kind()));
-}
-
-std::string in_quotes(std::string_view text) {
-    constexpr std::size_t most = 200;
-    std::string safe = "'";
-    for (const char c : text.substr(0, most)) {
-        if (c >= ' ' && c <= '~')
-            safe += c;
-        else
-            safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-    return safe + (text.size() > most ? "...'" : "'");
 }
 
 } // namespace thinsnap::oci

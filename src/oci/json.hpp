@@ -62,7 +62,4 @@ private:
     Value value_;
 };
 
-/// For messages: `text` in quotes, control characters and bytes over 126 escaped, cut at 200 bytes.
-[[nodiscard]] std::string in_quotes(std::string_view text);
-
 } // namespace thinsnap::oci

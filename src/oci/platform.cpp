@@ -10,7 +10,7 @@
 
 #include <thinsnap/error.hpp>
 
-#include "oci/json.hpp"
+#include "base/in_quotes.hpp"
 
 namespace thinsnap::oci {
 

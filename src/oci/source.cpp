@@ -14,7 +14,6 @@
 #include "base/assert.hpp"
 #include "oci/compression.hpp"
 #include "oci/docker_images.hpp"
-#include "oci/json.hpp"
 #include "oci/layout_images.hpp"
 #include "oci/spool.hpp"
 #include "oci/tar_headers.hpp"

@@ -7,32 +7,14 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include "base/utf8.hpp"
+
 namespace thinsnap::tools {
 
 namespace {
 
 constexpr std::size_t kShortDigits = 12;
 constexpr std::string_view kGap = "  ";
-
-/// Length of the UTF-8 sequence at the front of `text`; 0: it is none, or a control character.
-std::size_t printable_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned first = byte(0);
-    if (first < 0x80)
-        return first >= ' ' && first != 0x7F && first != '\\' ? 1 : 0;
-    const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || text.size() < length)
-        return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xC0U) != 0x80)
-            return 0;
-    const unsigned second = byte(1);
-    const bool is_control = first == 0xC2 && second < 0xA0;
-    const bool is_overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-    const bool is_out_of_range =
-        (first == 0xED && second >= 0xA0) || (first == 0xF4 && second >= 0x90);
-    return is_control || is_overlong || is_out_of_range ? 0 : length;
-}
 
 std::string escaped(char c) {
     switch (c) {
@@ -64,7 +46,7 @@ std::pair<std::time_t, std::uint32_t> split(journal::Time time) {
 std::string printable(std::string_view bytes) {
     std::string text;
     while (!bytes.empty()) {
-        const std::size_t length = printable_length(bytes);
+        const std::size_t length = bytes.front() == '\\' ? 0 : printable_utf8_length(bytes);
         text += length == 0 ? escaped(bytes.front()) : std::string(bytes.substr(0, length));
         bytes.remove_prefix(std::max<std::size_t>(length, 1));
     }

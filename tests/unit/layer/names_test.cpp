@@ -7,7 +7,6 @@
 namespace thinsnap::test {
 
 using layer::find_whiteout;
-using layer::quote_name;
 using layer::split_tar_name;
 using layer::Whiteout;
 using Names = std::vector<std::string_view>;
@@ -90,12 +89,6 @@ TEST_SUITE("layer.names") {
         for (const Names& names :
              {Names{".wh."}, Names{".wh.."}, Names{".wh..."}, Names{".wh.a", "b"}})
             CHECK(failure_of([&] { static_cast<void>(find_whiteout(names)); }) == Errc::corrupt);
-    }
-
-    TEST_CASE("a name shown to people moves no cursor") {
-        CHECK(quote_name("a b") == "'a b'");
-        CHECK(quote_name("a\x1b[1m\n'") == "'a\\x1b[1m\\x0a\\x27'");
-        CHECK(quote_name(std::string(5000, 'x')).size() < 400);
     }
 }
 
