@@ -1,6 +1,5 @@
 #include "oci/config.hpp"
 
-#include <ctime>
 #include <utility>
 
 #include <fmt/core.h>
@@ -120,22 +119,6 @@ std::string replace_diff_ids(std::string_view config, std::span<const Digest> di
         list.push_back(diff_id.to_string());
     changed["rootfs"]["diff_ids"] = std::move(list);
     return write(changed);
-}
-
-std::string format_time(std::int64_t seconds, std::uint32_t nanoseconds) {
-    const std::time_t time = seconds;
-    std::tm parts{};
-    if (::gmtime_r(&time, &parts) == nullptr || parts.tm_year < -1900 || parts.tm_year > 8099)
-        throw Error(Errc::invalid_argument, fmt::format("time {} has no text", seconds));
-    const std::string fraction = nanoseconds == 0 ? "" : fmt::format(".{:09}", nanoseconds);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}Z",
-                       parts.tm_year + 1900,
-                       parts.tm_mon + 1,
-                       parts.tm_mday,
-                       parts.tm_hour,
-                       parts.tm_min,
-                       parts.tm_sec,
-                       fraction);
 }
 
 } // namespace thinsnap::oci

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,7 +39,7 @@ struct ImageConfig {
 /// A layer to be added to a configuration.
 struct NewLayer {
     Digest diff_id;
-    std::string created{}; ///< RFC 3339, see format_time(); empty: not said
+    std::string created{}; ///< see format_rfc3339(); empty: not said
     std::string created_by{};
     std::string comment{};
 };
@@ -56,9 +55,5 @@ struct NewLayer {
 /// \throws Error(corrupt)  `config` is no configuration
 [[nodiscard]] std::string replace_diff_ids(std::string_view config,
                                            std::span<const Digest> diff_ids);
-
-/// "2026-11-21T08:10:00Z", with ".123456789" where there are nanoseconds; UTC.
-/// \param seconds  since 1970, from year 0 to 9999
-[[nodiscard]] std::string format_time(std::int64_t seconds, std::uint32_t nanoseconds);
 
 } // namespace thinsnap::oci

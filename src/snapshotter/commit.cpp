@@ -7,6 +7,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/timestamp.hpp"
 #include "ext4/file_system.hpp"
 #include "oci/config.hpp"
 #include "oci/manifest.hpp"
@@ -81,13 +82,10 @@ Image image_of(Context& context,
                const DigestSink::Result& tar,
                const Digest& chain) {
     const auto now = context.now();
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
-    const oci::NewLayer layer{
-        .diff_id = tar.digest,
-        .created = oci::format_time(seconds.time_since_epoch().count(),
-                                    static_cast<std::uint32_t>((now - seconds).count())),
-        .created_by = "thinsnap commit " + request.container,
-        .comment = request.comment};
+    const oci::NewLayer layer{.diff_id = tar.digest,
+                              .created = format_rfc3339(timestamp_of(now), Fraction::unless_zero),
+                              .created_by = "thinsnap commit " + request.container,
+                              .comment = request.comment};
     Image image;
     image.config = base.config.empty() ? oci::make_config(oci::host_platform(), layer)
                                        : oci::append_layer(base.config, layer);

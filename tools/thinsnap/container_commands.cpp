@@ -5,6 +5,7 @@
 
 #include "app/snapshotter_handle.hpp"
 #include "base/size_text.hpp"
+#include "base/timestamp.hpp"
 #include "snapshotter/containers.hpp"
 
 #include "command.hpp"
@@ -24,7 +25,7 @@ Json json_of(const Container& container) {
             {"image", container.image},
             {"device", container.device.value()},
             {"virtual_size", container.virtual_size},
-            {"created", format_time_exactly(container.created)}};
+            {"created", format_rfc3339(timestamp_of(container.created), Fraction::always)}};
 }
 
 int create(const Context& context, const Arguments& arguments) {
@@ -60,7 +61,7 @@ int list(const Context& context, const Arguments&) {
             rows.push_back({printable(container->name),
                             printable(container->image),
                             format_size(container->virtual_size),
-                            format_time(container->created)});
+                            format_time(timestamp_of(container->created))});
     }
     if (context.json)
         context.out.json({{"containers", list}});

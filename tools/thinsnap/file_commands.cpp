@@ -1,7 +1,6 @@
 #include <array>
 #include <utility>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 
 #include "app/interrupt.hpp"
 #include "app/snapshotter_handle.hpp"
+#include "base/timestamp.hpp"
 #include "snapshotter/container_files.hpp"
 #include "snapshotter/containers.hpp"
 #include "snapshotter/copy.hpp"
@@ -84,11 +84,6 @@ std::string permissions_text(std::uint16_t mode) {
     return text;
 }
 
-std::string time_text(const ext4::Timestamp& time, const char* seconds_format) {
-    return fmt::format(fmt::runtime(seconds_format),
-                       fmt::gmtime(static_cast<std::time_t>(time.seconds)));
-}
-
 std::string size_text(const InodeInfo& inode) {
     return inode.device ? fmt::format("{},{}", inode.device->major, inode.device->minor)
                         : std::to_string(inode.size);
@@ -104,7 +99,7 @@ std::vector<std::string> row_of(const ListedFile& file) {
             std::to_string(inode.attributes.uid),
             std::to_string(inode.attributes.gid),
             size_text(inode),
-            time_text(inode.attributes.mtime, "{:%Y-%m-%d %H:%M:%S}"),
+            format_time(inode.attributes.mtime),
             name};
 }
 
@@ -118,10 +113,7 @@ Json json_of(const ListedFile& file) {
               {"size", inode.size},
               {"links", inode.links},
               {"inode", inode.number.value()},
-              {"mtime",
-               fmt::format("{}.{:09}Z",
-                           time_text(inode.attributes.mtime, "{:%Y-%m-%dT%H:%M:%S}"),
-                           inode.attributes.mtime.nanoseconds)}};
+              {"mtime", format_rfc3339(inode.attributes.mtime, Fraction::always)}};
     if (inode.type == FileType::symlink)
         json["target"] = file.link_target;
     if (inode.device) {

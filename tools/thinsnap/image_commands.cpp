@@ -7,6 +7,7 @@
 #include "app/interrupt.hpp"
 #include "app/snapshotter_handle.hpp"
 #include "base/size_text.hpp"
+#include "base/timestamp.hpp"
 #include "oci/config.hpp"
 #include "oci/source.hpp"
 #include "snapshotter/images.hpp"
@@ -80,17 +81,18 @@ int list_images(const Context& context, const Arguments&) {
     Json list = Json::array();
     std::vector<std::vector<std::string>> rows{{"IMAGE", "ID", ">LAYERS", ">SIZE", "IMPORTED"}};
     for (const auto& [name, image] : state.images()) {
-        list.push_back({{"name", name},
-                        {"id", image.config_digest.to_string()},
-                        {"manifest", image.manifest_digest.to_string()},
-                        {"layers", image.diff_ids.size()},
-                        {"size", size_of(state, image)},
-                        {"imported", format_time_exactly(image.created)}});
+        list.push_back(
+            {{"name", name},
+             {"id", image.config_digest.to_string()},
+             {"manifest", image.manifest_digest.to_string()},
+             {"layers", image.diff_ids.size()},
+             {"size", size_of(state, image)},
+             {"imported", format_rfc3339(timestamp_of(image.created), Fraction::always)}});
         rows.push_back({printable(name),
                         short_digest(image.config_digest),
                         std::to_string(image.diff_ids.size()),
                         format_size(size_of(state, image)),
-                        format_time(image.created)});
+                        format_time(timestamp_of(image.created))});
     }
     if (context.json)
         context.out.json({{"images", list}});

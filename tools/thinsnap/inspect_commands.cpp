@@ -5,6 +5,7 @@
 
 #include "app/snapshotter_handle.hpp"
 #include "base/size_text.hpp"
+#include "base/timestamp.hpp"
 #include "snapshotter/images.hpp"
 #include "snapshotter/layer_references.hpp"
 #include "snapshotter/usage.hpp"
@@ -38,7 +39,7 @@ Json json_of(const Layer& layer) {
             {"blobs", blobs},
             {"size", layer.size},
             {"virtual_size", layer.virtual_size},
-            {"created", format_time_exactly(layer.created)}};
+            {"created", format_rfc3339(timestamp_of(layer.created), Fraction::always)}};
 }
 
 /// Lowest first, as images list them.
@@ -56,7 +57,7 @@ Json inspect_container(const State& state, const Container& container) {
             {"image", container.image},
             {"device", container.device.value()},
             {"virtual_size", container.virtual_size},
-            {"created", format_time_exactly(container.created)},
+            {"created", format_rfc3339(timestamp_of(container.created), Fraction::always)},
             {"labels", container.labels},
             {"layers", layers_json(snapshotter::chain_of(state, parent))}};
 }
@@ -66,7 +67,7 @@ Json inspect_image(const State& state, const Image& image) {
             {"name", image.name},
             {"id", image.config_digest.to_string()},
             {"manifest_digest", image.manifest_digest.to_string()},
-            {"imported", format_time_exactly(image.created)},
+            {"imported", format_rfc3339(timestamp_of(image.created), Fraction::always)},
             {"config", Json::parse(image.config)},
             {"manifest", Json::parse(image.manifest)},
             {"layers", layers_json(snapshotter::layers_of(state, image))}};

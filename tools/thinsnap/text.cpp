@@ -1,10 +1,7 @@
 #include "text.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdint>
 
-#include <fmt/chrono.h>
 #include <fmt/core.h>
 
 #include "base/utf8.hpp"
@@ -35,12 +32,6 @@ std::size_t width(std::string_view text) {
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
 }
 
-std::pair<std::time_t, std::uint32_t> split(journal::Time time) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-    return {seconds.time_since_epoch().count(),
-            static_cast<std::uint32_t>((time - seconds).count())};
-}
-
 } // namespace
 
 std::string printable(std::string_view bytes) {
@@ -51,15 +42,6 @@ std::string printable(std::string_view bytes) {
         bytes.remove_prefix(std::max<std::size_t>(length, 1));
     }
     return text;
-}
-
-std::string format_time(journal::Time time) {
-    return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(split(time).first));
-}
-
-std::string format_time_exactly(journal::Time time) {
-    const auto [seconds, nanoseconds] = split(time);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), nanoseconds);
 }
 
 std::string short_digest(const Digest& digest) {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "journal/objects.hpp"
+#include "base/digest.hpp"
 
 /// \file
 /// Texts for people: safe on a terminal, in columns.
@@ -14,11 +14,6 @@ namespace thinsnap::tools {
 /// Bytes from an image or a file system as they can be shown: control characters, the backslash and
 /// bytes that are no UTF-8 become \xNN (\n, \t, \\), so that nothing is lost and no terminal obeys.
 [[nodiscard]] std::string printable(std::string_view bytes);
-
-/// "2026-11-21 08:10:00", UTC.
-[[nodiscard]] std::string format_time(journal::Time time);
-/// "2026-11-21T08:10:00.123456789Z", for programs.
-[[nodiscard]] std::string format_time_exactly(journal::Time time);
 
 /// The first twelve digits, as people name an image.
 [[nodiscard]] std::string short_digest(const Digest& digest);

@@ -114,14 +114,6 @@ TEST_SUITE("oci.config") {
         const std::array same{Digest::of("a")};
         CHECK(oci::replace_diff_ids(changed.raw, same) == text);
     }
-
-    TEST_CASE("times are written as RFC 3339 says") {
-        CHECK(oci::format_time(0, 0) == "1970-01-01T00:00:00Z");
-        CHECK(oci::format_time(1'700'000'000, 5) == "2023-11-14T22:13:20.000000005Z");
-        CHECK(oci::format_time(-1, 0) == "1969-12-31T23:59:59Z");
-        CHECK(failure_of([] { static_cast<void>(oci::format_time(INT64_MAX, 0)); }) ==
-              Errc::invalid_argument);
-    }
 }
 
 } // namespace thinsnap::test
