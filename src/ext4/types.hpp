@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 #include <thinsnap/types.hpp>
+
+#include "base/file_attributes.hpp"
 
 /// \file
 /// What ext4 knows of a file, in the words of this project.
@@ -29,15 +30,13 @@ enum class FileType {
     socket,
 };
 
-/// Since 1970. An inode holds 1901-12-13 20:45:52 to 2446-05-10 22:38:55 (34 bits); what is earlier
-/// or later is written as the nearest of these.
-struct Timestamp {
-    std::int64_t seconds = 0;
-    std::uint32_t nanoseconds = 0; ///< below 1'000'000'000
+using thinsnap::Attributes; ///< what we write has ctime, atime and crtime equal to mtime
+using thinsnap::DeviceNumber;
+using thinsnap::Timestamp;
+using thinsnap::Xattr;
 
-    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
-    friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
-};
+/// 34 bits of seconds: 1901-12-13 20:45:52 to 2446-05-10 22:38:55. What is earlier or later is
+/// written as the nearest of these.
 inline constexpr Timestamp kEarliestTimestamp{-0x8000'0000LL, 0};
 inline constexpr Timestamp kLatestTimestamp{0x3'7FFF'FFFFLL, 999'999'999};
 
@@ -47,36 +46,6 @@ inline constexpr Timestamp kLatestTimestamp{0x3'7FFF'FFFFLL, 999'999'999};
 /// and exits with 0; -p and -y, run before 2242, make times of 1901 to 1969 of them.
 inline constexpr std::int64_t kFirstDoubtedSecond = 0x2'8000'0000LL;
 inline constexpr std::int64_t kLastDoubtedSecond = 0x2'FFFF'FFFFLL;
-
-/// An extended attribute by its full name: "security.capability", "user.x",
-/// "system.posix_acl_access". The value is what getxattr(2) gives; for ACLs that is the encoding of
-/// xattr(7), not the disk's.
-struct Xattr {
-    std::string name;
-    std::string value;
-
-    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
-    friend auto operator<=>(const Xattr&, const Xattr&) = default;
-};
-
-struct DeviceNumber {
-    std::uint32_t major = 0; ///< 12 bits
-    std::uint32_t minor = 0; ///< 20 bits
-
-    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
-    friend auto operator<=>(const DeviceNumber&, const DeviceNumber&) = default;
-};
-
-/// What a tar entry says of any file. What we write has ctime, atime and crtime equal to mtime.
-struct Attributes {
-    std::uint16_t permissions = 0; ///< the 07777 of the mode
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
-    Timestamp mtime;
-
-    // NOLINTNEXTLINE(modernize-use-nullptr) as in Quantity
-    friend auto operator<=>(const Attributes&, const Attributes&) = default;
-};
 
 struct InodeInfo {
     InodeNumber number;
