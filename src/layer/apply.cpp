@@ -13,8 +13,8 @@
 #include "layer/file_metadata.hpp"
 #include "layer/names.hpp"
 #include "layer/path_resolver.hpp"
-#include "layer/tar_reader.hpp"
 #include "layer/upper_names.hpp"
+#include "tar/reader.hpp"
 
 namespace thinsnap::layer {
 
@@ -31,20 +31,20 @@ constexpr std::uint64_t kMaxFileSize = (std::uint64_t{1} << 44U) - ext4::kBlockS
     throw Error(Errc::corrupt, std::move(message));
 }
 
-FileType file_type(TarType type) {
+FileType file_type(tar::Type type) {
     switch (type) {
-    case TarType::directory:
+    case tar::Type::directory:
         return FileType::directory;
-    case TarType::symlink:
+    case tar::Type::symlink:
         return FileType::symlink;
-    case TarType::character_device:
+    case tar::Type::character_device:
         return FileType::character_device;
-    case TarType::block_device:
+    case tar::Type::block_device:
         return FileType::block_device;
-    case TarType::fifo:
+    case tar::Type::fifo:
         return FileType::fifo;
-    case TarType::regular:
-    case TarType::hard_link:
+    case tar::Type::regular:
+    case tar::Type::hard_link:
         break;
     }
     return FileType::regular;
@@ -71,17 +71,17 @@ private:
         std::string_view name;
     };
 
-    void apply_entry(const TarEntry& entry);
-    void apply_root(const TarEntry& entry);
-    void apply_directory(const TarEntry& entry, Place place);
-    void apply_file(const TarEntry& entry, Place place);
-    void apply_hard_link(const TarEntry& entry, Place place);
+    void apply_entry(const tar::Entry& entry);
+    void apply_root(const tar::Entry& entry);
+    void apply_directory(const tar::Entry& entry, Place place);
+    void apply_file(const tar::Entry& entry, Place place);
+    void apply_hard_link(const tar::Entry& entry, Place place);
     void apply_whiteout(const Names& names, const Whiteout& whiteout);
 
-    [[nodiscard]] Place make_place(const TarEntry& entry, const Names& names);
+    [[nodiscard]] Place make_place(const tar::Entry& entry, const Names& names);
     [[nodiscard]] InodeNumber make_directories(const ResolvedDirectory& place);
     [[nodiscard]] TreeEntry find_target(const Names& names, std::string_view target);
-    void write_content(const TarEntry& entry, InodeNumber file);
+    void write_content(const tar::Entry& entry, InodeNumber file);
     void set_metadata(InodeNumber directory, FileMetadata metadata);
     void remove(Place place);
     void hide(Place place);
@@ -94,7 +94,7 @@ private:
     void count_content(std::uint64_t bytes);
     void report();
 
-    TarReader reader_;
+    tar::Reader reader_;
     Tree& tree_;
     PathResolver resolver_;
     const ApplyOptions& options_;
@@ -108,7 +108,7 @@ private:
 };
 
 ApplyStatistics Applier::run() {
-    while (const TarEntry* entry = reader_.next()) {
+    while (const tar::Entry* entry = reader_.next()) {
         try {
             count_entry();
             apply_entry(*entry);
@@ -124,21 +124,21 @@ ApplyStatistics Applier::run() {
     return statistics_;
 }
 
-void Applier::apply_entry(const TarEntry& entry) {
+void Applier::apply_entry(const tar::Entry& entry) {
     const Names names = split_tar_name(entry.name);
     if (names.empty())
         return apply_root(entry);
     if (const auto whiteout = find_whiteout(names))
         return apply_whiteout(names, *whiteout);
-    if (options_.overlay_whiteouts && entry.type == TarType::character_device &&
+    if (options_.overlay_whiteouts && entry.type == tar::Type::character_device &&
         entry.device == ext4::DeviceNumber{})
         return apply_whiteout(names, {Whiteout::Kind::name, names.back()});
     const Place place = make_place(entry, names);
     switch (entry.type) {
-    case TarType::directory:
+    case tar::Type::directory:
         apply_directory(entry, place);
         break;
-    case TarType::hard_link:
+    case tar::Type::hard_link:
         apply_hard_link(entry, place);
         break;
     default:
@@ -147,13 +147,13 @@ void Applier::apply_entry(const TarEntry& entry) {
     upper_.add(place.directory, place.name);
 }
 
-void Applier::apply_root(const TarEntry& entry) {
-    if (entry.type != TarType::directory)
+void Applier::apply_root(const tar::Entry& entry) {
+    if (entry.type != tar::Type::directory)
         refuse("the root is to be something else than a directory");
     set_metadata(tree_.root(), metadata_of(entry, marks()));
 }
 
-void Applier::apply_directory(const TarEntry& entry, Place place) {
+void Applier::apply_directory(const tar::Entry& entry, Place place) {
     FileMetadata metadata = metadata_of(entry, marks());
     const auto old = tree_.find(place.directory, place.name);
     if (old && old->type == FileType::directory)
@@ -168,27 +168,27 @@ void Applier::apply_directory(const TarEntry& entry, Place place) {
     statistics_.attributes_left_out += metadata.left_out;
 }
 
-void Applier::apply_file(const TarEntry& entry, Place place) {
+void Applier::apply_file(const tar::Entry& entry, Place place) {
     FileMetadata metadata = metadata_of(entry, marks());
     if (tree_.find(place.directory, place.name))
         remove(place);
     NewFile file{file_type(entry.type), metadata.attributes, {}, {}};
-    if (entry.type == TarType::symlink)
+    if (entry.type == tar::Type::symlink)
         file.link_target = entry.link_target;
-    if (entry.type == TarType::character_device || entry.type == TarType::block_device)
+    if (entry.type == tar::Type::character_device || entry.type == tar::Type::block_device)
         file.device = entry.device;
     if (file.link_target.size() > kMaxPath)
         refuse(
             fmt::format("a symlink to {} bytes, more than {}", file.link_target.size(), kMaxPath));
     const InodeNumber made = tree_.create(place.directory, place.name, file);
-    if (entry.type == TarType::regular && entry.size > 0)
+    if (entry.type == tar::Type::regular && entry.size > 0)
         write_content(entry, made);
     if (!metadata.xattrs.empty())
         tree_.set_xattrs(made, std::move(metadata.xattrs));
     statistics_.attributes_left_out += metadata.left_out;
 }
 
-void Applier::write_content(const TarEntry& entry, InodeNumber file) {
+void Applier::write_content(const tar::Entry& entry, InodeNumber file) {
     if (entry.size > kMaxFileSize)
         refuse(fmt::format("{} bytes are more than ext4 can hold ({})", entry.size, kMaxFileSize));
     const auto content = tree_.open_content(file);
@@ -200,7 +200,7 @@ void Applier::write_content(const TarEntry& entry, InodeNumber file) {
     content->close(entry.size);
 }
 
-void Applier::apply_hard_link(const TarEntry& entry, Place place) {
+void Applier::apply_hard_link(const tar::Entry& entry, Place place) {
     const Names names = split_tar_name(entry.link_target);
     if (const auto old = tree_.find(place.directory, place.name)) {
         // Before anything is removed: it may be the target itself.
@@ -243,7 +243,7 @@ void Applier::apply_whiteout(const Names& names, const Whiteout& whiteout) {
         hide({directory, whiteout.name});
 }
 
-Applier::Place Applier::make_place(const TarEntry& entry, const Names& names) {
+Applier::Place Applier::make_place(const tar::Entry& entry, const Names& names) {
     const auto front_length = static_cast<std::size_t>(names.back().data() - entry.name.data());
     const std::string_view front = std::string_view(entry.name).substr(0, front_length);
     if (!last_directory_ || front != last_front_) {

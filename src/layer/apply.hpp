@@ -44,7 +44,7 @@ struct ApplyOptions {
 /// On failure the tree is half changed, and of no use.
 /// \throws Error(corrupt)      names with "..", targets that are missing or directories, limits
 ///         exceeded, what is no tar; with the entry's name and its position in the tar
-/// \throws Error(unsupported)  see TarReader and metadata_of()
+/// \throws Error(unsupported)  see tar::Reader and metadata_of()
 /// and what source, tree and on_progress throw.
 ApplyStatistics apply_tar(ByteSource& tar, Tree& tree, const ApplyOptions& options = {});
 

@@ -13,7 +13,7 @@
 
 #include "base/in_quotes.hpp"
 #include "layer/names.hpp"
-#include "layer/tar_writer.hpp"
+#include "tar/writer.hpp"
 
 namespace thinsnap::layer {
 
@@ -31,29 +31,29 @@ constexpr std::uint64_t kSmallestHole = 4096;
 /// owner once more for each name, by which the kernel takes the capabilities away.
 constexpr std::string_view kCapability = "security.capability";
 
-TarType tar_type(FileType type) {
+tar::Type tar_type(FileType type) {
     switch (type) {
     case FileType::directory:
-        return TarType::directory;
+        return tar::Type::directory;
     case FileType::symlink:
-        return TarType::symlink;
+        return tar::Type::symlink;
     case FileType::character_device:
-        return TarType::character_device;
+        return tar::Type::character_device;
     case FileType::block_device:
-        return TarType::block_device;
+        return tar::Type::block_device;
     case FileType::fifo:
-        return TarType::fifo;
+        return tar::Type::fifo;
     case FileType::regular:
     case FileType::socket:
         break;
     }
-    return TarType::regular;
+    return tar::Type::regular;
 }
 
 /// Where the file's data is. A hole at its end is marked by an empty range: GNU tar sets the size
 /// by it.
-SparseMap data_ranges(const FileSystem& fs, const InodeInfo& info) {
-    SparseMap map;
+tar::SparseMap data_ranges(const FileSystem& fs, const InodeInfo& info) {
+    tar::SparseMap map;
     fs.for_each_extent(info.number, [&](const ext4::FileExtent& extent) {
         if (extent.unwritten || extent.logical >= info.size)
             return;
@@ -66,13 +66,6 @@ SparseMap data_ranges(const FileSystem& fs, const InodeInfo& info) {
     if (map.empty() || map.back().offset + map.back().length < info.size)
         map.push_back({info.size, 0});
     return map;
-}
-
-std::uint64_t bytes_in(const SparseMap& map) {
-    std::uint64_t sum = 0;
-    for (const DataRange& range : map)
-        sum += range.length;
-    return sum;
 }
 
 class Exporter {
@@ -90,12 +83,12 @@ private:
     void write_whiteout(std::string_view path);
     void leave_out_socket(std::string_view path, ChangeKind kind);
     void write_file(std::string_view path, const InodeInfo& info);
-    void write_content(const TarEntry& entry, const InodeInfo& info);
-    void write_range(InodeNumber number, DataRange range);
+    void write_content(const tar::Entry& entry, const InodeInfo& info);
+    void write_range(InodeNumber number, tar::DataRange range);
     void report();
 
     const FileSystem& upper_;
-    TarWriter writer_;
+    tar::Writer writer_;
     const ExportOptions& options_;
     std::vector<std::byte> buffer_;
     std::unordered_map<InodeNumber, std::string> first_names_; ///< of files with several
@@ -141,7 +134,7 @@ void Exporter::leave_out_socket(std::string_view path, ChangeKind kind) {
 
 void Exporter::write_whiteout(std::string_view path) {
     const std::size_t name = path.rfind('/') + 1;
-    TarEntry entry;
+    tar::Entry entry;
     entry.name = fmt::format("{}{}{}", path.substr(0, name), kWhiteoutPrefix, path.substr(name));
     writer_.begin(entry);
     ++statistics_.entries;
@@ -149,7 +142,7 @@ void Exporter::write_whiteout(std::string_view path) {
 }
 
 void Exporter::write_file(std::string_view path, const InodeInfo& info) {
-    TarEntry entry;
+    tar::Entry entry;
     entry.name = path;
     entry.type = tar_type(info.type);
     entry.attributes = info.attributes;
@@ -159,17 +152,17 @@ void Exporter::write_file(std::string_view path, const InodeInfo& info) {
     if (info.type != FileType::directory && info.links > 1) {
         const auto [first, is_first] = first_names_.emplace(info.number, path);
         if (!is_first) {
-            entry.type = TarType::hard_link;
+            entry.type = tar::Type::hard_link;
             entry.link_target = first->second;
         }
     }
-    if (entry.type == TarType::symlink)
+    if (entry.type == tar::Type::symlink)
         entry.link_target = upper_.link_target(info.number);
     if (info.has_xattrs)
         entry.xattrs = upper_.xattrs(info.number);
-    if (entry.type == TarType::hard_link)
-        std::erase_if(entry.xattrs, [](const ext4::Xattr& x) { return x.name != kCapability; });
-    if (entry.type == TarType::regular) {
+    if (entry.type == tar::Type::hard_link)
+        std::erase_if(entry.xattrs, [](const Xattr& x) { return x.name != kCapability; });
+    if (entry.type == tar::Type::regular) {
         entry.size = info.size;
         write_content(entry, info);
     } else {
@@ -178,18 +171,18 @@ void Exporter::write_file(std::string_view path, const InodeInfo& info) {
     ++statistics_.entries;
 }
 
-void Exporter::write_content(const TarEntry& entry, const InodeInfo& info) {
-    const SparseMap map = data_ranges(upper_, info);
+void Exporter::write_content(const tar::Entry& entry, const InodeInfo& info) {
+    const tar::SparseMap map = data_ranges(upper_, info);
     if (info.size - bytes_in(map) < kSmallestHole) {
         writer_.begin(entry);
         return write_range(info.number, {0, info.size});
     }
     writer_.begin(entry, &map);
-    for (const DataRange& range : map)
+    for (const tar::DataRange& range : map)
         write_range(info.number, range);
 }
 
-void Exporter::write_range(InodeNumber number, DataRange range) {
+void Exporter::write_range(InodeNumber number, tar::DataRange range) {
     while (range.length > 0) {
         const auto piece = std::span(buffer_).first(
             static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), range.length)));

@@ -1,7 +1,10 @@
 #include "layer/file_metadata.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,14 +21,14 @@ bool begins_with(std::string_view text, std::string_view prefix) {
     return text.size() > prefix.size() && text.substr(0, prefix.size()) == prefix;
 }
 
-bool can_have(TarType type, std::string_view name) {
-    const bool content = type == TarType::regular || type == TarType::directory;
+bool can_have(tar::Type type, std::string_view name) {
+    const bool content = type == tar::Type::regular || type == tar::Type::directory;
     if (begins_with(name, "user."))
         return content;
     if (name == kAccessAclName)
-        return type != TarType::symlink;
+        return type != tar::Type::symlink;
     if (name == kDefaultAclName)
-        return type == TarType::directory;
+        return type == tar::Type::directory;
     return begins_with(name, "trusted.") || begins_with(name, "security.");
 }
 
@@ -59,15 +62,34 @@ bool apply_acl(FileMetadata& metadata, const ext4::Xattr& xattr) {
     return acl->stored;
 }
 
+/// An ACL that stands in the tar as text becomes an attribute, unless it is there as one, too.
+void add_acl(std::vector<ext4::Xattr>& xattrs,
+             std::string_view name,
+             const std::optional<std::string>& text,
+             unsigned& left_out) {
+    if (!text)
+        return;
+    auto value = acl_from_text(*text);
+    if (!value) {
+        ++left_out;
+        return;
+    }
+    const auto at = std::ranges::lower_bound(xattrs, name, {}, &ext4::Xattr::name);
+    if (at == xattrs.end() || at->name != name)
+        xattrs.insert(at, {std::string(name), std::move(*value)});
+}
+
 } // namespace
 
-FileMetadata metadata_of(const TarEntry& entry, OverlayMarks marks) {
+FileMetadata metadata_of(const tar::Entry& entry, OverlayMarks marks) {
     FileMetadata metadata;
     metadata.attributes = entry.attributes;
-    metadata.left_out = entry.acls_left_out;
-    if (entry.type == TarType::symlink)
+    if (entry.type == tar::Type::symlink)
         metadata.attributes.permissions = 0777;
-    for (const ext4::Xattr& xattr : entry.xattrs) {
+    std::vector<ext4::Xattr> xattrs = entry.xattrs;
+    add_acl(xattrs, kAccessAclName, entry.access_acl, metadata.left_out);
+    add_acl(xattrs, kDefaultAclName, entry.default_acl, metadata.left_out);
+    for (ext4::Xattr& xattr : xattrs) {
         const std::string_view mark = overlay_mark(xattr.name);
         if (marks == OverlayMarks::interpret && !mark.empty()) {
             interpret_mark(metadata, mark, xattr.value);
@@ -76,7 +98,7 @@ FileMetadata metadata_of(const TarEntry& entry, OverlayMarks marks) {
         } else {
             const bool acl = xattr.name == kAccessAclName || xattr.name == kDefaultAclName;
             if (!acl || apply_acl(metadata, xattr))
-                metadata.xattrs.push_back(xattr);
+                metadata.xattrs.push_back(std::move(xattr));
         }
     }
     return metadata;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "ext4/types.hpp"
-#include "layer/tar_reader.hpp"
+#include "tar/entry.hpp"
 
 namespace thinsnap::layer {
 
@@ -26,6 +26,6 @@ enum class OverlayMarks { keep, interpret };
 /// \throws Error(corrupt)      an ACL that Linux would refuse
 /// \throws Error(unsupported)  OverlayMarks::interpret, and the content is elsewhere (redirect,
 ///                             metacopy)
-[[nodiscard]] FileMetadata metadata_of(const TarEntry& entry, OverlayMarks marks);
+[[nodiscard]] FileMetadata metadata_of(const tar::Entry& entry, OverlayMarks marks);
 
 } // namespace thinsnap::layer

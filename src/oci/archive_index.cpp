@@ -9,8 +9,6 @@
 
 #include <thinsnap/error.hpp>
 
-#include "oci/tar_headers.hpp"
-
 namespace thinsnap::oci {
 
 namespace {
@@ -62,19 +60,8 @@ bool is_of_image_archive(std::string_view name) {
     return digits >= 12;
 }
 
-MemberType type_of(const TarMember& member) {
-    switch (member.type) {
-    case '\0':
-    case '0':
-    case '7':
-        return member.sparse ? MemberType::other : MemberType::file;
-    case '1':
-        return MemberType::hard_link;
-    case '2':
-        return MemberType::symlink;
-    default:
-        return MemberType::other;
-    }
+bool is_file(const ArchiveMember& member) {
+    return member.type == tar::Type::regular && !member.sparse;
 }
 
 } // namespace
@@ -85,7 +72,8 @@ ArchiveIndex::ArchiveIndex(FileWindow tar)
         walk();
     } catch (const Error& error) {
         // Who reads a root tar's members judges them; there the tar is not known as an image yet.
-        if (error.kind() != Errc::corrupt || (seen_ > 0 && foreign_ == 0))
+        const bool is_damage = error.kind() == Errc::corrupt || error.kind() == Errc::unsupported;
+        if (!is_damage || (seen_ > 0 && foreign_ == 0))
             throw;
         foreign_ = std::max<std::size_t>(foreign_, 1);
     }
@@ -97,16 +85,16 @@ ArchiveIndex::ArchiveIndex(FileWindow tar)
 }
 
 void ArchiveIndex::walk() {
-    TarHeaders headers(tar_);
-    while (auto member = headers.next()) {
+    ArchiveMembers members(tar_);
+    while (auto member = members.next()) {
         if (const auto name = resolve({}, member->name))
-            add(*name, {type_of(*member), member->offset, member->size, std::move(member->link)});
+            add(*name, std::move(*member));
         if (foreign_ > kMaxForeign && seen_ == 0)
             return;
     }
 }
 
-void ArchiveIndex::add(const std::string& name, Member member) {
+void ArchiveIndex::add(const std::string& name, ArchiveMember member) {
     if (name.empty())
         return;
     if (!is_of_image_archive(name)) {
@@ -127,13 +115,12 @@ std::optional<FileWindow> ArchiveIndex::find(std::string_view name) const {
         const auto found = members_.find(*where);
         if (found == members_.end())
             return std::nullopt;
-        const Member& member = found->second;
-        if (member.type == MemberType::file)
+        const ArchiveMember& member = found->second;
+        if (is_file(member))
             return tar_.part(member.offset, member.size);
-        if (member.type == MemberType::other)
+        if (member.type != tar::Type::hard_link && member.type != tar::Type::symlink)
             return std::nullopt;
-        const bool is_relative =
-            member.type == MemberType::symlink && !member.link.starts_with('/');
+        const bool is_relative = member.type == tar::Type::symlink && !member.link.starts_with('/');
         where = resolve(is_relative ? parent_of(*where) : std::string_view(), member.link);
     }
     return std::nullopt;

@@ -6,18 +6,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "oci/archive_members.hpp"
 #include "oci/input_file.hpp"
 
 namespace thinsnap::oci {
-
-enum class MemberType { file, hard_link, symlink, other };
-
-struct Member {
-    MemberType type = MemberType::other;
-    std::uint64_t offset = 0; ///< of the content in the archive
-    std::uint64_t size = 0;
-    std::string link; ///< target as it stands in the archive
-};
 
 /// Where the members of an image archive lie: the headers are walked once, the content is skipped.
 ///
@@ -33,7 +25,8 @@ public:
     static constexpr std::size_t kMaxMembers = 200'000;
 
     /// \param tar  an uncompressed tar
-    /// \throws Error(corrupt)  it has damage in it, and up to there it was an image archive
+    /// \throws Error(corrupt, unsupported)  it has damage in it, and up to there it was an image
+    ///                                      archive
     /// \throws SystemError
     explicit ArchiveIndex(FileWindow tar);
 
@@ -48,10 +41,10 @@ public:
 
 private:
     void walk();
-    void add(const std::string& name, Member member);
+    void add(const std::string& name, ArchiveMember member);
 
     FileWindow tar_;
-    std::unordered_map<std::string, Member> members_;
+    std::unordered_map<std::string, ArchiveMember> members_;
     std::size_t seen_ = 0;    ///< members that an image archive may have
     std::size_t foreign_ = 0; ///< others
     bool is_root_tar_ = false;

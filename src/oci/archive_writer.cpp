@@ -24,6 +24,28 @@ std::string blob_name(const Digest& digest) {
     return std::string(kBlobs) + digest.hex();
 }
 
+/// A file without a time and an owner.
+tar::Entry file_entry(std::string name, std::uint64_t size) {
+    tar::Entry entry;
+    entry.name = std::move(name);
+    entry.attributes.permissions = 0644;
+    entry.size = size;
+    return entry;
+}
+
+void add_directory(tar::Writer& tar, std::string name) {
+    tar::Entry entry;
+    entry.name = std::move(name);
+    entry.type = tar::Type::directory;
+    entry.attributes.permissions = 0755;
+    tar.begin(entry);
+}
+
+void add_file(tar::Writer& tar, std::string name, std::string_view content) {
+    tar.begin(file_entry(std::move(name), content.size()));
+    tar.write(std::as_bytes(std::span(content)));
+}
+
 /// A file that gets a blob, and what the blob is.
 class BlobFile final : public ByteSink {
 public:
@@ -70,9 +92,9 @@ ArchiveWriter::ArchiveWriter(ByteSink& sink, ArchiveWriterOptions options)
         throw Error(Errc::unsupported,
                     fmt::format("layers cannot be written with {}, only with none or gzip",
                                 to_string(options_.compression)));
-    tar_.add_file("oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
-    tar_.add_directory("blobs");
-    tar_.add_directory("blobs/sha256");
+    add_file(tar_, "oci-layout", R"({"imageLayoutVersion":"1.0.0"})");
+    add_directory(tar_, "blobs/");
+    add_directory(tar_, "blobs/sha256/");
 }
 
 Layer ArchiveWriter::add_layer(ByteSource& tar, const std::optional<KnownLayer>& known) {
@@ -92,9 +114,9 @@ Layer ArchiveWriter::add_layer(ByteSource& tar, const std::optional<KnownLayer>&
 
 Layer ArchiveWriter::write_known(ByteSource& tar, const KnownLayer& known) {
     blobs_.insert(known.diff_id);
-    tar_.begin_file(blob_name(known.diff_id), known.size);
+    tar_.begin(file_entry(blob_name(known.diff_id), known.size));
     const Digest digest = for_each_piece(tar, [&](auto piece) { tar_.write(piece); });
-    tar_.end_file();
+    tar_.end_content();
     return {{.media_type = std::string(kLayerType), .digest = digest, .size = known.size}, digest};
 }
 
@@ -113,9 +135,9 @@ Layer ArchiveWriter::write_spooled(ByteSource& tar) {
     const FileWindow blob = file.take();
     if (blobs_.insert(digest).second) {
         WindowSource source(blob);
-        tar_.begin_file(blob_name(digest), blob.size);
+        tar_.begin(file_entry(blob_name(digest), blob.size));
         const Digest copied = for_each_piece(source, [&](auto piece) { tar_.write(piece); });
-        tar_.end_file();
+        tar_.end_content();
         if (copied != digest)
             throw Error(Errc::io,
                         fmt::format("the work file for blob {} changed", digest.to_string()));
@@ -129,7 +151,7 @@ Layer ArchiveWriter::write_spooled(ByteSource& tar) {
 Descriptor ArchiveWriter::add_json(std::string_view media_type, std::string_view text) {
     const Digest digest = Digest::of(text);
     if (blobs_.insert(digest).second)
-        tar_.add_file(blob_name(digest), text);
+        add_file(tar_, blob_name(digest), text);
     return {.media_type = std::string(media_type), .digest = digest, .size = text.size()};
 }
 
@@ -181,11 +203,11 @@ void ArchiveWriter::add_to_index(const std::vector<std::string>& names,
 }
 
 void ArchiveWriter::finish() {
-    tar_.add_file("index.json", make_index(index_));
+    add_file(tar_, "index.json", make_index(index_));
     std::string list;
     for (const std::string& entry : docker_entries_)
         list += (list.empty() ? "" : ",") + entry;
-    tar_.add_file("manifest.json", "[" + list + "]");
+    add_file(tar_, "manifest.json", "[" + list + "]");
     tar_.finish();
 }
 

@@ -15,7 +15,7 @@
 #include "oci/compression.hpp"
 #include "oci/image.hpp"
 #include "oci/manifest.hpp"
-#include "oci/tar_output.hpp"
+#include "tar/writer.hpp"
 
 namespace thinsnap::oci {
 
@@ -69,7 +69,7 @@ private:
                       std::span<const Layer> layers);
 
     ArchiveWriterOptions options_;
-    TarOutput tar_;
+    tar::Writer tar_;
     std::set<Digest> blobs_;         ///< written
     std::map<Digest, Layer> layers_; ///< written, by diffID
     std::vector<Descriptor> index_;

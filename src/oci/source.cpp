@@ -16,7 +16,7 @@
 #include "oci/docker_images.hpp"
 #include "oci/layout_images.hpp"
 #include "oci/spool.hpp"
-#include "oci/tar_headers.hpp"
+#include "tar/format.hpp"
 
 namespace thinsnap::oci {
 
@@ -70,10 +70,10 @@ ImageSource make_root_tar(const FileWindow& tar, const SourceOptions& options) {
 }
 
 void expect_tar(const FileWindow& tar) {
-    std::array<std::byte, kTarBlock> block{};
-    if (tar.size >= kTarBlock)
+    tar::Block block{};
+    if (tar.size >= block.size())
         tar.file->read(tar.offset, block);
-    if (tar.size < kTarBlock || !is_tar_header(block))
+    if (tar.size < block.size() || !(tar::is_zero_block(block) || tar::has_checksum(block)))
         throw Error(Errc::unsupported,
                     "it is neither an OCI layout, an OCI or docker archive, nor a tar (plain or "
                     "compressed with gzip, zstd, xz or bzip2)");

@@ -1,4 +1,4 @@
-#include <string>
+#include <vector>
 
 #include <thinsnap/error.hpp>
 
@@ -9,6 +9,7 @@
 #include "support/tar_builder.hpp"
 
 #include "fuzz/fuzz.hpp"
+#include "fuzz/tar_checksums.hpp"
 
 /// \file
 /// The input's first byte: bit 0 asks for OverlayFS's marks. The rest is a tar, which is applied to
@@ -19,25 +20,8 @@ namespace thinsnap::test {
 
 namespace {
 
-constexpr std::size_t kBlock = 512;
-
-/// Gives every block that could be a header the checksum that it must have.
-std::string with_checksums(std::string tar) {
-    for (std::size_t at = 0; at + kBlock <= tar.size(); at += kBlock) {
-        if (tar.compare(at + 257, 5, "ustar") != 0)
-            continue;
-        tar.replace(at + 148, 8, 8, ' ');
-        unsigned sum = 0;
-        for (std::size_t i = 0; i < kBlock; ++i)
-            sum += static_cast<unsigned char>(tar[at + i]);
-        for (std::size_t i = 6; i-- > 0; sum /= 8)
-            tar[at + 148 + i] = static_cast<char>('0' + sum % 8);
-    }
-    return tar;
-}
-
-void apply_layer(MemoryTree& tree, const std::string& tar, bool overlay) {
-    MemorySource source(std::as_bytes(std::span(tar)));
+void apply_layer(MemoryTree& tree, std::span<const std::byte> tar, bool overlay) {
+    MemorySource source(tar);
     layer::apply_tar(
         source,
         tree,
@@ -58,14 +42,13 @@ int fuzz_one(std::span<const std::byte> input) {
                     .symlink("s", "/d/sub")
                     .symlink("loop", "loop")
                     .hard_link("h", "d/a")
-                    .finished(),
+                    .finished_bytes(),
                 false);
-    std::string tar;
-    for (const std::byte b : input.subspan(1))
-        tar += static_cast<char>(b);
+    const auto rest = input.subspan(1);
+    std::vector<std::byte> tar(rest.begin(), rest.end());
+    make_checksums_right(tar);
     try {
-        apply_layer(
-            tree, with_checksums(std::move(tar)), (input[0] & std::byte{1}) != std::byte{0});
+        apply_layer(tree, tar, (input[0] & std::byte{1}) != std::byte{0});
         TS_ASSERT(tree.nameless() == 0);
     } catch (const Error& error) {
         TS_ASSERT(error.kind() == Errc::corrupt || error.kind() == Errc::unsupported);

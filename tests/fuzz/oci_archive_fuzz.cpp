@@ -1,7 +1,6 @@
 // Bytes taken for an archive, checksums of its headers made right: whatever they say, the walk
 // ends, and what it finds lies in the archive.
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -12,37 +11,21 @@
 #include <thinsnap/error.hpp>
 
 #include "oci/archive_index.hpp"
+#include "oci/archive_members.hpp"
 #include "oci/source.hpp"
 #include "oci/spool.hpp"
-#include "oci/tar_headers.hpp"
 
 #include "fuzz/fuzz.hpp"
+#include "fuzz/tar_checksums.hpp"
 
 namespace thinsnap::test {
 
 namespace {
 
-constexpr std::size_t kChecksum = 148;
-
 oci::FileWindow file_of(std::span<const std::byte> bytes) {
     Fd fd(::memfd_create("fuzz", MFD_CLOEXEC));
     oci::write_all(fd.get(), bytes, "fuzz");
     return oci::FileWindow::whole(std::make_shared<const oci::InputFile>(std::move(fd), "fuzz"));
-}
-
-/// Of every block that has a header's magic.
-void make_checksums_right(std::span<std::byte> bytes) {
-    for (; bytes.size() >= oci::kTarBlock; bytes = bytes.subspan(oci::kTarBlock)) {
-        if (!std::ranges::equal(bytes.subspan(257, 5), std::as_bytes(std::span("ustar", 5))))
-            continue;
-        unsigned sum = 8 * ' ';
-        for (std::size_t i = 0; i < oci::kTarBlock; ++i)
-            if (i < kChecksum || i >= kChecksum + 8)
-                sum += std::to_integer<unsigned>(bytes[i]);
-        const std::string text = fmt::format("{:06o}", sum) + '\0' + ' ';
-        for (std::size_t i = 0; i < text.size(); ++i)
-            bytes[kChecksum + i] = static_cast<std::byte>(text[i]);
-    }
 }
 
 } // namespace
@@ -52,8 +35,8 @@ int fuzz_one(std::span<const std::byte> input) {
     make_checksums_right(bytes);
     const oci::FileWindow tar = file_of(bytes);
     try {
-        oci::TarHeaders headers(tar);
-        while (const auto member = headers.next())
+        oci::ArchiveMembers members(tar);
+        while (const auto member = members.next())
             static_cast<void>(oci::read_text(tar.part(member->offset, member->size), bytes.size()));
     } catch (const Error&) { // damage, with its offset
     }

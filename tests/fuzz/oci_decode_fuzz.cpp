@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <thinsnap/error.hpp>
 
 #include "oci/compression.hpp"
+
+#include "support/piece_source.hpp"
 
 #include "fuzz/fuzz.hpp"
 
@@ -19,37 +22,17 @@ namespace {
 
 constexpr std::size_t kMost = std::size_t{4} << 20U; // of a bomb
 
-class Pieces final : public ByteSource {
-public:
-    Pieces(std::span<const std::byte> bytes, std::size_t step)
-        : inner_(bytes)
-        , step_(step) {}
-    std::size_t read(std::span<std::byte> into) override {
-        return inner_.read(into.first(std::min(step_, into.size())));
-    }
-
-private:
-    MemorySource inner_;
-    std::size_t step_;
-};
-
 /// The decoded bytes; none: it was refused, or is a bomb.
 std::optional<std::vector<std::byte>> decode(std::span<const std::byte> bytes, std::size_t step) {
-    Pieces in(bytes, step);
+    PieceSource in(bytes, step);
     const auto decoder = oci::make_decoder(
         oci::detect_compression(bytes.first(std::min(bytes.size(), oci::kMagicSize))), in);
-    std::vector<std::byte> all;
-    std::vector<std::byte> piece(1 + step * 3);
     try {
-        while (const std::size_t n = decoder->read(piece)) {
-            all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
-            if (all.size() > kMost)
-                return std::nullopt;
-        }
+        auto all = read_in_steps(*decoder, 1 + step * 3, kMost);
+        return all.size() > kMost ? std::nullopt : std::optional(std::move(all));
     } catch (const Error&) {
         return std::nullopt;
     }
-    return all;
 }
 
 } // namespace

@@ -31,7 +31,7 @@ oci::FileWindow file_of(std::span<const std::byte> bytes) {
 }
 
 std::vector<ImageSpec> images() {
-    return {{{"demo:1"}, {{TarBuilder().file("a", "a").finish(), oci::Compression::none}}}};
+    return {{{"demo:1"}, {{TarBuilder().file("a", "a").finished_bytes(), oci::Compression::none}}}};
 }
 
 /// `text` for the file `name` of a sound archive.

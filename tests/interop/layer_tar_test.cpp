@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "layer/apply.hpp"
-#include "layer/tar_writer.hpp"
+#include "tar/writer.hpp"
 
 #include "support/memory_tree.hpp"
 #include "support/skip.hpp"
@@ -154,32 +154,32 @@ TEST_SUITE("interop.layer_tar") {
 
     TEST_CASE("GNU tar and bsdtar unpack what is written here") {
         TextSink sink;
-        layer::TarWriter writer(sink);
+        tar::Writer writer(sink);
         const auto add =
-            [&](layer::TarEntry entry, const std::string& content, const layer::SparseMap* map) {
+            [&](tar::Entry entry, const std::string& content, const tar::SparseMap* map) {
                 entry.attributes.permissions = 0640;
                 entry.attributes.mtime = {-2, 250'000'000};
                 writer.begin(entry, map);
                 writer.write(std::as_bytes(std::span(content)));
             };
-        layer::TarEntry entry;
+        tar::Entry entry;
         const std::string long_name = kLongName + "/" + kOddName;
         entry.name = long_name;
         entry.size = 5;
         add(entry, "hello", nullptr);
         entry.name = "hole-in-the-middle";
         entry.size = 1'000'000;
-        const layer::SparseMap middle{{4096, 512}, {999'998, 2}};
+        const tar::SparseMap middle{{4096, 512}, {999'998, 2}};
         add(entry, std::string(512, 'm') + "yz", &middle);
         entry.name = "hole-at-the-end";
-        const layer::SparseMap end{{4096, 5}, {entry.size, 0}};
+        const tar::SparseMap end{{4096, 5}, {entry.size, 0}};
         add(entry, "abcde", &end);
         entry.name = "nothing-but-a-hole";
-        const layer::SparseMap hole{{entry.size, 0}};
+        const tar::SparseMap hole{{entry.size, 0}};
         add(entry, "", &hole);
         entry = {};
         entry.name = "hard-link";
-        entry.type = layer::TarType::hard_link;
+        entry.type = tar::Type::hard_link;
         entry.link_target = long_name;
         add(entry, "", nullptr);
         writer.finish();

@@ -36,9 +36,10 @@ bool tool_is_missing(const char* tool) {
 }
 
 ImageSpec demo(Compression second = Compression::zstd) {
-    return {{"docker.io/library/demo:1"},
-            {{TarBuilder().directory("etc").file("etc/one", "1").finish(), Compression::gzip},
-             {TarBuilder().file("etc/two", "2").file("etc/.wh.one", "").finish(), second}}};
+    return {
+        {"docker.io/library/demo:1"},
+        {{TarBuilder().directory("etc").file("etc/one", "1").finished_bytes(), Compression::gzip},
+         {TarBuilder().file("etc/two", "2").file("etc/.wh.one", "").finished_bytes(), second}}};
 }
 
 /// Reads and verifies every layer of the only image. \return the diffIDs

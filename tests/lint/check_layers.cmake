@@ -5,13 +5,14 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io journal oci ext4 layer pdata thin pool engine snapshotter app)
+set(layers base io tar journal oci ext4 layer pdata thin pool engine snapshotter app)
 set(may_base)
 set(may_io base)
+set(may_tar base)
 set(may_journal base)
-set(may_oci base)
+set(may_oci tar base)
 set(may_ext4 io base)
-set(may_layer ext4 io base)
+set(may_layer ext4 tar io base)
 set(may_pdata io base)
 set(may_thin pdata io base)
 set(may_pool io base)

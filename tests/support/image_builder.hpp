@@ -1,10 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,10 +12,10 @@
 #include "oci/compression.hpp"
 #include "oci/platform.hpp"
 
-struct archive;
+#include "support/tar_builder.hpp"
 
 /// \file
-/// Images made by hand: tars, layers, and the files that an OCI layout or a docker archive is made
+/// Images made by hand: layers, and the files that an OCI layout or a docker archive is made
 /// of. A test that wants something wrong changes those files before it packs them.
 
 namespace thinsnap::test {
@@ -26,49 +24,6 @@ using Bytes = std::vector<std::byte>;
 
 [[nodiscard]] Bytes to_bytes(std::string_view text);
 [[nodiscard]] std::string to_text(std::span<const std::byte> bytes);
-
-/// What a member of a tar is beside its name; see tar(5) for the meaning.
-struct TarEntry {
-    char type = 'f'; ///< f file, d directory, l symlink, h hard link, c b device, p fifo
-    std::string content{};
-    std::string link{};
-    unsigned mode = 0644;
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
-    std::int64_t seconds = 0; ///< mtime
-    std::uint32_t nanoseconds = 0;
-    std::uint32_t major = 0;
-    std::uint32_t minor = 0;
-    std::map<std::string, std::string> xattrs{};
-};
-
-/// Writes a PAX tar with libarchive.
-class TarBuilder {
-public:
-    TarBuilder();
-    TarBuilder& add(const std::string& name, const TarEntry& entry);
-    TarBuilder& file(const std::string& name, std::string content) {
-        return add(name, {.content = std::move(content)});
-    }
-    TarBuilder& directory(const std::string& name) {
-        return add(name, {.type = 'd', .mode = 0755});
-    }
-    TarBuilder& symlink(const std::string& name, std::string target) {
-        return add(name, {.type = 'l', .link = std::move(target), .mode = 0777});
-    }
-    TarBuilder& hard_link(const std::string& name, std::string target) {
-        return add(name, {.type = 'h', .link = std::move(target)});
-    }
-    /// The whole tar; nothing can be added afterwards.
-    [[nodiscard]] Bytes finish();
-
-private:
-    struct Free {
-        void operator()(archive* a) const noexcept;
-    };
-    std::unique_ptr<Bytes> bytes_; ///< libarchive keeps its address
-    std::unique_ptr<archive, Free> archive_;
-};
 
 [[nodiscard]] Bytes compress(std::span<const std::byte> bytes, oci::Compression compression);
 

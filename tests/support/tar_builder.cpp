@@ -1,5 +1,7 @@
 #include "support/tar_builder.hpp"
 
+#include <span>
+
 #include <fmt/format.h>
 
 namespace thinsnap::test {
@@ -83,6 +85,12 @@ TarBuilder& TarBuilder::extension(char type, const std::string& body) {
 TarBuilder& TarBuilder::raw(std::string_view bytes) {
     bytes_ += bytes;
     return *this;
+}
+
+std::vector<std::byte> TarBuilder::finished_bytes() const {
+    const std::string text = finished();
+    const auto bytes = std::as_bytes(std::span(text));
+    return {bytes.begin(), bytes.end()};
 }
 
 } // namespace thinsnap::test

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,6 +45,7 @@ public:
 
     /// With the two blocks of zeros at the end.
     [[nodiscard]] std::string finished() const { return bytes_ + std::string(1024, '\0'); }
+    [[nodiscard]] std::vector<std::byte> finished_bytes() const;
     [[nodiscard]] const std::string& unfinished() const { return bytes_; }
 
     [[nodiscard]] static std::string records(const Records& records);

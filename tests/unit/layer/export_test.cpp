@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "layer/tar_reader.hpp"
+#include "tar/reader.hpp"
 
 #include "support/content.hpp"
 #include "support/layer_device.hpp"
@@ -18,17 +18,17 @@ namespace {
 /// The names in a tar, a line each, with the type as tar(5) has it.
 std::string names_in(const std::string& tar) {
     MemorySource source(std::as_bytes(std::span(tar)));
-    layer::TarReader reader(source);
+    tar::Reader reader(source);
     std::string text;
-    while (const layer::TarEntry* entry = reader.next()) {
+    while (const tar::Entry* entry = reader.next()) {
         text += std::string(1,
-                            "0123456"[entry->type == layer::TarType::regular     ? 0
-                                      : entry->type == layer::TarType::hard_link ? 1
-                                      : entry->type == layer::TarType::symlink   ? 2
-                                      : entry->type == layer::TarType::directory ? 5
-                                                                                 : 3]);
+                            "0123456"[entry->type == tar::Type::regular     ? 0
+                                      : entry->type == tar::Type::hard_link ? 1
+                                      : entry->type == tar::Type::symlink   ? 2
+                                      : entry->type == tar::Type::directory ? 5
+                                                                            : 3]);
         text += ' ' + entry->name;
-        if (entry->type == layer::TarType::hard_link)
+        if (entry->type == tar::Type::hard_link)
             text += " -> " + entry->link_target;
         text += '\n';
     }
@@ -95,10 +95,10 @@ TEST_SUITE("layer.export") {
                         .finished());
         const std::string tar = exported(lower, upper);
         MemorySource source(std::as_bytes(std::span(tar)));
-        layer::TarReader reader(source);
+        tar::Reader reader(source);
         CHECK(reader.next()->xattrs.size() == 2);
-        const layer::TarEntry* second = reader.next();
-        REQUIRE(second->type == layer::TarType::hard_link);
+        const tar::Entry* second = reader.next();
+        REQUIRE(second->type == tar::Type::hard_link);
         REQUIRE(second->xattrs.size() == 1);
         CHECK(second->xattrs[0].name == "security.capability");
         check_round_trip(lower, upper);

@@ -12,8 +12,10 @@
 
 #include "support/content.hpp"
 #include "support/image_builder.hpp"
+#include "support/piece_source.hpp"
 #include "support/skip.hpp"
 #include "support/temp_dir.hpp"
+#include "support/text_sink.hpp"
 #include "support/tool.hpp"
 
 namespace thinsnap::test {
@@ -25,30 +27,10 @@ using oci::Compression;
 using oci::full_reference;
 using oci::Layer;
 
-class MemorySink final : public ByteSink {
-public:
-    void write(std::span<const std::byte> bytes) override {
-        all.insert(all.end(), bytes.begin(), bytes.end());
-    }
-    Bytes all{};
-};
-
-class CountingSource final : public ByteSource {
-public:
-    explicit CountingSource(const Bytes& bytes)
-        : inner_(bytes) {}
-    std::size_t read(std::span<std::byte> into) override {
-        ++reads;
-        return inner_.read(into.first(std::min<std::size_t>(into.size(), 777)));
-    }
-    int reads = 0;
-
-private:
-    MemorySource inner_;
-};
+constexpr std::size_t kStep = 777; // of a source
 
 Bytes tar_of_size(std::size_t size) {
-    return TarBuilder().file("file", std::string(size, 'x')).finish();
+    return TarBuilder().file("file", std::string(size, 'x')).finished_bytes();
 }
 
 struct Written {
@@ -61,13 +43,13 @@ Written write(const std::vector<Bytes>& tars,
               bool known,
               const std::vector<std::string>& names) {
     const TempDir work;
-    MemorySink sink;
+    TextSink sink;
     ArchiveWriter writer(sink,
                          {.compression = compression, .work_directory = work.path().string()});
     Written written;
     std::string config;
     for (const Bytes& tar : tars) {
-        CountingSource source(tar);
+        PieceSource source(tar, kStep);
         const oci::KnownLayer hint{tar.size(), Digest::of(tar)};
         written.layers.push_back(
             writer.add_layer(source, known ? std::optional(hint) : std::nullopt));
@@ -77,7 +59,7 @@ Written write(const std::vector<Bytes>& tars,
     }
     static_cast<void>(writer.add_image(names, config, written.layers));
     writer.finish();
-    written.archive = std::move(sink.all);
+    written.archive = to_bytes(sink.text());
     return written;
 }
 
@@ -115,28 +97,28 @@ TEST_SUITE("oci.archive_writer") {
     TEST_CASE("a layer that was written is not read again") {
         const Bytes tar = tar_of_size(10'000);
         for (const Compression compression : {Compression::none, Compression::gzip}) {
-            MemorySink sink;
+            TextSink sink;
             ArchiveWriter writer(sink, {.compression = compression, .work_directory = "/tmp"});
-            CountingSource first(tar);
+            PieceSource first(tar, kStep);
             const Layer layer = writer.add_layer(first);
-            const auto size = sink.all.size();
-            CountingSource second(tar);
+            const auto size = sink.text().size();
+            PieceSource second(tar, kStep);
             const Layer again =
                 writer.add_layer(second, oci::KnownLayer{tar.size(), layer.diff_id});
-            CHECK(second.reads == 0);
+            CHECK(second.reads() == 0);
             CHECK(again.blob.digest == layer.blob.digest);
-            CountingSource third(tar);
+            PieceSource third(tar, kStep);
             static_cast<void>(writer.add_layer(third));
-            CHECK(sink.all.size() == size);
+            CHECK(sink.text().size() == size);
         }
     }
 
     TEST_CASE("a layer that is not what was promised is refused") {
         const Bytes tar = tar_of_size(1000);
         const auto add = [&](std::uint64_t size, const Digest& diff_id, Compression compression) {
-            MemorySink sink;
+            TextSink sink;
             ArchiveWriter writer(sink, {.compression = compression, .work_directory = "/tmp"});
-            CountingSource source(tar);
+            PieceSource source(tar, kStep);
             return failure_of([&] {
                 static_cast<void>(writer.add_layer(source, oci::KnownLayer{size, diff_id}));
             });
@@ -149,10 +131,10 @@ TEST_SUITE("oci.archive_writer") {
     }
 
     TEST_CASE("a config of other layers is refused") {
-        MemorySink sink;
+        TextSink sink;
         ArchiveWriter writer(sink, {.work_directory = "/tmp"});
         const Bytes tar = tar_of_size(10);
-        CountingSource source(tar);
+        PieceSource source(tar, kStep);
         const std::array layers{writer.add_layer(source)};
         const auto config =
             oci::make_config({"linux", "amd64", ""}, {.diff_id = Digest::of("other")});
@@ -161,16 +143,6 @@ TEST_SUITE("oci.archive_writer") {
         CHECK(failure_of([&] {
                   const ArchiveWriter other(sink, {.compression = Compression::xz});
               }) == Errc::unsupported);
-    }
-
-    TEST_CASE("a file of more than 8 GiB has its size in a PAX header") {
-        MemorySink sink;
-        oci::TarOutput tar(sink);
-        tar.begin_file("blobs/sha256/x", std::uint64_t{1} << 33U);
-        const std::string text = to_text(sink.all);
-        CHECK(text.substr(512, 19) == "19 size=8589934592\n");
-        CHECK(sink.all.size() == 3 * 512);
-        CHECK(failure_of([&] { tar.end_file(); }) == Errc::internal);
     }
 
     TEST_CASE("tar lists an archive") {
@@ -189,12 +161,12 @@ TEST_SUITE("oci.archive_writer") {
 
     TEST_CASE("gzip comes out the same whatever is in the way") {
         const Bytes bytes = pattern(5, 0, 1'000'000);
-        MemorySink sink;
+        TextSink sink;
         oci::GzipSink gzip(sink);
         gzip.write(bytes);
         gzip.write({});
         gzip.finish();
-        MemorySource in(sink.all);
+        MemorySource in(std::as_bytes(std::span(sink.text())));
         const auto decoder = oci::make_decoder(Compression::gzip, in);
         Bytes read(bytes.size() + 1);
         CHECK(read_full(*decoder, read) == bytes.size());

@@ -10,6 +10,7 @@
 
 #include "support/content.hpp"
 #include "support/image_builder.hpp"
+#include "support/piece_source.hpp"
 
 namespace thinsnap::test {
 
@@ -20,32 +21,13 @@ using oci::Compression;
 constexpr std::array kCompressed{
     Compression::gzip, Compression::zstd, Compression::xz, Compression::bzip2};
 
-/// Gives pieces of `step` bytes.
-class Pieces final : public ByteSource {
-public:
-    Pieces(std::span<const std::byte> bytes, std::size_t step)
-        : inner_(bytes)
-        , step_(step) {}
-    std::size_t read(std::span<std::byte> into) override {
-        return inner_.read(into.first(std::min(step_, into.size())));
-    }
-
-private:
-    MemorySource inner_;
-    std::size_t step_;
-};
-
 Bytes decode(std::span<const std::byte> bytes,
              std::size_t input_step = 100'000,
              std::size_t output_step = 100'000) {
-    Pieces in(bytes, input_step);
+    PieceSource in(bytes, input_step);
     const auto decoder = oci::make_decoder(
-        oci::detect_compression(bytes.first(std::min<std::size_t>(bytes.size(), 6))), in);
-    Bytes all;
-    Bytes piece(output_step);
-    while (const std::size_t n = decoder->read(piece))
-        all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
-    return all;
+        oci::detect_compression(bytes.first(std::min(bytes.size(), oci::kMagicSize))), in);
+    return read_in_steps(*decoder, output_step);
 }
 
 /// Compressible, but not to nothing.

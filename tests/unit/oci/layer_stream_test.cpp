@@ -160,7 +160,7 @@ TEST_SUITE("oci.layer_stream") {
     }
 
     TEST_CASE("padding behind the end of the tar counts for the diffID") {
-        Bytes tar = TarBuilder().file("a", "content").finish();
+        Bytes tar = TarBuilder().file("a", "content").finished_bytes();
         const LayerCheck check = check_of(compress(tar, Compression::gzip), tar);
         tar.resize(tar.size() + 512);
         LayerCheck padded = check;

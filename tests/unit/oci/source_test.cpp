@@ -29,7 +29,7 @@ using oci::SourceKind;
 using oci::SourceOptions;
 
 Bytes layer_tar(const std::string& what) {
-    return TarBuilder().directory("etc").file("etc/" + what, "content of " + what).finish();
+    return TarBuilder().directory("etc").file("etc/" + what, "content of " + what).finished_bytes();
 }
 
 ImageSpec two_layers(std::vector<std::string> names = {"docker.io/library/demo:1"}) {
@@ -180,7 +180,7 @@ TEST_SUITE("oci.source") {
         tar.symlink(shared, "../" + place_of_it);
         for (const auto& [name, content] : files)
             tar.file(name, to_text(content));
-        check_holds(place.open(tar.finish()), two_layers());
+        check_holds(place.open(tar.finished_bytes()), two_layers());
     }
 
     TEST_CASE("a plain root tar becomes an image of one layer") {
@@ -392,7 +392,7 @@ TEST_SUITE("oci.source") {
     TEST_CASE("a bomb around or in an image goes off at the limit") {
         Place place;
         place.options.max_bytes = 100'000;
-        const Bytes root = TarBuilder().file("zeros", std::string(200'000, '\0')).finish();
+        const Bytes root = TarBuilder().file("zeros", std::string(200'000, '\0')).finished_bytes();
         CHECK(contains(place.failure(compress(root, Compression::gzip)),
                        "more than the 100000 bytes allowed"));
         ImageSpec image = two_layers();

@@ -1,4 +1,4 @@
-#include "layer/tar_input.hpp"
+#include "tar/input.hpp"
 
 #include <algorithm>
 
@@ -6,17 +6,17 @@
 
 #include <thinsnap/error.hpp>
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 namespace {
 constexpr std::size_t kScratch = std::size_t{256} << 10U;
 } // namespace
 
-TarInput::TarInput(ByteSource& source)
+Input::Input(ByteSource& source)
     : source_(source)
     , scratch_(kScratch) {}
 
-std::span<const std::byte> TarInput::take(std::uint64_t length) {
+std::span<const std::byte> Input::take(std::uint64_t length) {
     if (!refill())
         refuse_end(length);
     const auto front =
@@ -26,7 +26,7 @@ std::span<const std::byte> TarInput::take(std::uint64_t length) {
     return front;
 }
 
-bool TarInput::read_block(TarBlock& block) {
+bool Input::read_block(Block& block) {
     if (!refill())
         return false;
     for (std::size_t filled = 0; filled < block.size();) {
@@ -37,35 +37,35 @@ bool TarInput::read_block(TarBlock& block) {
     return true;
 }
 
-void TarInput::read_text(std::string& text, std::uint64_t length) {
+void Input::read_text(std::string& text, std::uint64_t length) {
     while (length > 0) {
         const auto piece = take(length);
-        text.append(tar_bytes(piece, {0, piece.size()}));
+        text.append(field_bytes(piece, {0, piece.size()}));
         length -= piece.size();
     }
 }
 
-void TarInput::skip(std::uint64_t length) {
+void Input::skip(std::uint64_t length) {
     while (length > 0)
         length -= take(length).size();
 }
 
-void TarInput::drain() {
+void Input::drain() {
     while (refill()) {
         position_ += rest_.size();
         rest_ = {};
     }
 }
 
-bool TarInput::refill() {
+bool Input::refill() {
     if (rest_.empty())
         rest_ = source_.next(scratch_);
     return !rest_.empty();
 }
 
-void TarInput::refuse_end(std::uint64_t missing) const {
+void Input::refuse_end(std::uint64_t missing) const {
     throw Error(Errc::corrupt,
                 fmt::format("the tar ends at byte {}, {} bytes early", position_, missing));
 }
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ext4/types.hpp"
-#include "layer/sparse_map.hpp"
+#include "base/file_attributes.hpp"
+#include "tar/sparse_map.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 /// What a PAX extended header says about the entry that follows; what it does not say stands in
 /// the entry's own header.
@@ -19,11 +19,11 @@ struct PaxHeader {
     std::optional<std::uint64_t> size; ///< of the data in the tar
     std::optional<std::uint64_t> uid;
     std::optional<std::uint64_t> gid;
-    std::optional<ext4::Timestamp> mtime;
+    std::optional<Timestamp> mtime;
     std::optional<std::uint64_t> device_major;
     std::optional<std::uint64_t> device_minor;
 
-    std::vector<ext4::Xattr> xattrs;        ///< full names, in the tar's order, doubles included
+    std::vector<Xattr> xattrs;              ///< full names, in the tar's order, doubles included
     std::optional<std::string> access_acl;  ///< as text
     std::optional<std::string> default_acl; ///< as text
 
@@ -33,6 +33,9 @@ struct PaxHeader {
     std::optional<std::string> sparse_name;
     std::optional<SparseMap> sparse_map;
 
+    [[nodiscard]] bool is_sparse() const {
+        return sparse_major || sparse_size || sparse_name || sparse_map;
+    }
     /// The data begins with a map.
     [[nodiscard]] bool has_map_in_data() const { return sparse_major && *sparse_major == 1; }
 };
@@ -45,4 +48,4 @@ struct PaxHeader {
 /// \throws Error(unsupported)  a version of GNU's sparse files that does not exist yet
 void read_pax_header(std::string_view body, PaxHeader& header);
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

@@ -6,13 +6,13 @@
 #include <string>
 #include <string_view>
 
-#include "ext4/types.hpp"
+#include "base/file_attributes.hpp"
 
 /// \file
 /// Records of PAX extended headers: "<length> <key>=<value>\n", one behind the other. A value is
 /// bytes: neither the locale nor a hdrcharset record changes any.
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 /// Visits the records of an extended header's body, in order.
 /// \throws Error(corrupt)  it is not made of whole records, or a key is empty
@@ -27,13 +27,13 @@ void append_pax_record(std::string& body, std::string_view key, std::string_view
 
 /// Seconds with a sign and a fraction, of which nanoseconds are kept: "-1.5" is 1.5 s before 1970.
 /// \throws Error(corrupt) naming `key`
-[[nodiscard]] ext4::Timestamp pax_time(std::string_view key, std::string_view value);
+[[nodiscard]] Timestamp pax_time(std::string_view key, std::string_view value);
 /// The shortest text that pax_time() takes for `time`.
-[[nodiscard]] std::string format_pax_time(ext4::Timestamp time);
+[[nodiscard]] std::string format_pax_time(Timestamp time);
 
 /// What bsdtar writes beside SCHILY.xattr: a name in URL encoding, a value in base 64.
 /// \return nothing when it is not that
-[[nodiscard]] std::optional<ext4::Xattr> unpack_libarchive_xattr(std::string_view name,
-                                                                 std::string_view value);
+[[nodiscard]] std::optional<Xattr> unpack_libarchive_xattr(std::string_view name,
+                                                           std::string_view value);
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

@@ -1,13 +1,13 @@
-#include "layer/sparse_map.hpp"
+#include "tar/sparse_map.hpp"
 
 #include <fmt/format.h>
 
 #include <thinsnap/error.hpp>
 
-#include "layer/pax.hpp"
-#include "layer/tar_format.hpp"
+#include "tar/format.hpp"
+#include "tar/pax.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 namespace {
 
@@ -19,7 +19,7 @@ void append(SparseMap& map, DataRange range) {
 }
 
 std::uint64_t gnu_number(std::string_view field) {
-    const auto value = tar_number(field);
+    const auto value = parse_number(field);
     if (!value || *value < 0)
         throw Error(Errc::corrupt, "a sparse file's map has a field that is no number");
     return static_cast<std::uint64_t>(*value);
@@ -33,6 +33,13 @@ std::string_view take_number(std::string_view& text) {
 }
 
 } // namespace
+
+std::uint64_t bytes_in(const SparseMap& map) {
+    std::uint64_t sum = 0;
+    for (const DataRange& range : map)
+        sum += range.length;
+    return sum;
+}
 
 void append_gnu_sparse(SparseMap& map, std::string_view pairs) {
     constexpr std::size_t field = 12;
@@ -82,7 +89,6 @@ void SparseMapParser::add(std::uint64_t number) {
 
 void validate_sparse_map(const SparseMap& map, std::uint64_t file_size, std::uint64_t stored) {
     std::uint64_t end = 0;
-    std::uint64_t sum = 0;
     for (const DataRange& range : map) {
         if (range.offset < end || range.offset > file_size ||
             range.length > file_size - range.offset)
@@ -94,13 +100,12 @@ void validate_sparse_map(const SparseMap& map, std::uint64_t file_size, std::uin
                                     range.offset,
                                     end));
         end = range.offset + range.length;
-        sum += range.length;
     }
-    if (sum != stored)
+    if (const std::uint64_t sum = bytes_in(map); sum != stored)
         throw Error(Errc::corrupt,
                     fmt::format("a sparse file has {} bytes of data in the tar and {} in its map",
                                 stored,
                                 sum));
 }
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

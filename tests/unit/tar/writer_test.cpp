@@ -1,8 +1,9 @@
-#include "layer/tar_writer.hpp"
+#include "tar/writer.hpp"
 
 #include <doctest/doctest.h>
 
 #include "base/digest.hpp"
+#include "tar/reader.hpp"
 
 #include "support/content.hpp"
 #include "support/random.hpp"
@@ -10,16 +11,16 @@
 
 namespace thinsnap::test {
 
-using layer::SparseMap;
-using layer::TarEntry;
-using layer::TarReader;
-using layer::TarType;
-using layer::TarWriter;
+using tar::Entry;
+using tar::Reader;
+using tar::SparseMap;
+using tar::Type;
+using tar::Writer;
 
 namespace {
 
-void write(TarWriter& writer,
-           const TarEntry& entry,
+void write(Writer& writer,
+           const Entry& entry,
            const std::string& content = {},
            const SparseMap* map = nullptr) {
     writer.begin(entry, map);
@@ -27,21 +28,21 @@ void write(TarWriter& writer,
 }
 
 std::string
-tar_of(const TarEntry& entry, const std::string& content = {}, const SparseMap* map = nullptr) {
+tar_of(const Entry& entry, const std::string& content = {}, const SparseMap* map = nullptr) {
     TextSink sink;
-    TarWriter writer(sink);
+    Writer writer(sink);
     write(writer, entry, content, map);
     writer.finish();
     return sink.text();
 }
 
 /// What a reader makes of it; the content goes to `data`, its pieces joined.
-TarEntry read_back(const std::string& tar, std::string& data) {
+Entry read_back(const std::string& tar, std::string& data) {
     MemorySource source(std::as_bytes(std::span(tar)));
-    TarReader reader(source);
-    const TarEntry* entry = reader.next();
+    Reader reader(source);
+    const Entry* entry = reader.next();
     REQUIRE(entry != nullptr);
-    TarEntry copy = *entry;
+    Entry copy = *entry;
     while (const auto piece = reader.next_piece())
         for (const std::byte b : piece->bytes)
             data += static_cast<char>(b);
@@ -49,7 +50,7 @@ TarEntry read_back(const std::string& tar, std::string& data) {
     return copy;
 }
 
-void check_same(const TarEntry& a, const TarEntry& b) {
+void check_same(const Entry& a, const Entry& b) {
     CHECK(a.name == b.name);
     CHECK(a.type == b.type);
     CHECK(a.attributes == b.attributes);
@@ -59,15 +60,15 @@ void check_same(const TarEntry& a, const TarEntry& b) {
     CHECK(a.xattrs == b.xattrs);
 }
 
-void check_round_trip(const TarEntry& entry) {
+void check_round_trip(const Entry& entry) {
     std::string data;
     const std::string content(entry.size, 'c');
     check_same(read_back(tar_of(entry, content), data), entry);
     CHECK(data == content);
 }
 
-TarEntry file_named(const std::string& name) {
-    TarEntry entry;
+Entry file_named(const std::string& name) {
+    Entry entry;
     entry.name = name;
     entry.attributes.permissions = 0644;
     return entry;
@@ -75,9 +76,9 @@ TarEntry file_named(const std::string& name) {
 
 } // namespace
 
-TEST_SUITE("layer.tar_writer") {
+TEST_SUITE("tar.writer") {
     TEST_CASE("a plain file is one ustar header and its content") {
-        TarEntry entry = file_named("dir/file");
+        Entry entry = file_named("dir/file");
         entry.attributes = {04755, 1000, 1001, {1'600'000'000, 0}};
         entry.size = 3;
         const std::string tar = tar_of(entry, "abc");
@@ -95,39 +96,39 @@ TEST_SUITE("layer.tar_writer") {
     }
 
     TEST_CASE("every type comes back as it was") {
-        for (const TarType type : {TarType::regular,
-                                   TarType::hard_link,
-                                   TarType::symlink,
-                                   TarType::directory,
-                                   TarType::character_device,
-                                   TarType::block_device,
-                                   TarType::fifo}) {
-            TarEntry entry = file_named("name");
+        for (const Type type : {Type::regular,
+                                Type::hard_link,
+                                Type::symlink,
+                                Type::directory,
+                                Type::character_device,
+                                Type::block_device,
+                                Type::fifo}) {
+            Entry entry = file_named("name");
             entry.type = type;
-            if (type == TarType::hard_link || type == TarType::symlink)
+            if (type == Type::hard_link || type == Type::symlink)
                 entry.link_target = "target";
-            if (type == TarType::character_device || type == TarType::block_device)
+            if (type == Type::character_device || type == Type::block_device)
                 entry.device = {4095, 1048575};
             check_round_trip(entry);
         }
     }
 
     TEST_CASE("what a header cannot say comes back all the same") {
-        TarEntry entry = file_named(std::string(101, 'n') + "/" + std::string(3900, 'm'));
+        Entry entry = file_named(std::string(101, 'n') + "/" + std::string(3900, 'm'));
         entry.attributes.uid = 0xFFFF'FFFE;
         entry.attributes.gid = 2'097'152;
-        for (const ext4::Timestamp time : {ext4::Timestamp{-1, 500'000'000},
-                                           ext4::Timestamp{-2'000'000'000, 1},
-                                           ext4::Timestamp{1, 999'999'999},
-                                           ext4::Timestamp{8'589'934'592, 0},
-                                           ext4::Timestamp{14'000'000'000, 7}}) {
+        for (const Timestamp time : {Timestamp{-1, 500'000'000},
+                                     Timestamp{-2'000'000'000, 1},
+                                     Timestamp{1, 999'999'999},
+                                     Timestamp{8'589'934'592, 0},
+                                     Timestamp{14'000'000'000, 7}}) {
             entry.attributes.mtime = time;
             check_round_trip(entry);
         }
-        entry.type = TarType::symlink;
+        entry.type = Type::symlink;
         entry.link_target = std::string(4095, 't');
         check_round_trip(entry);
-        entry.type = TarType::regular;
+        entry.type = Type::regular;
         entry.link_target.clear();
         entry.xattrs = {{"security.capability", std::string("\1\0\0\2\0\n=", 7)},
                         {"user.empty", ""},
@@ -142,8 +143,8 @@ TEST_SUITE("layer.tar_writer") {
                 std::string name;
                 for (std::size_t i = 0; i < repeat; ++i)
                     name += piece;
-                TarEntry entry = file_named(name);
-                entry.type = TarType::symlink;
+                Entry entry = file_named(name);
+                entry.type = Type::symlink;
                 entry.link_target = name;
                 check_round_trip(entry);
                 const bool binary = tar_of(entry).find("hdrcharset=BINARY") != std::string::npos;
@@ -152,26 +153,44 @@ TEST_SUITE("layer.tar_writer") {
     }
 
     TEST_CASE("a file of more than 8 GiB says so in an extended header") {
-        TarEntry entry = file_named("big");
+        Entry entry = file_named("big");
         entry.size = 9'000'000'000;
         TextSink sink;
-        TarWriter writer(sink);
+        Writer writer(sink);
         writer.begin(entry);
         MemorySource source(std::as_bytes(std::span(sink.text())));
-        TarReader reader(source);
+        Reader reader(source);
         CHECK(reader.next()->size == 9'000'000'000);
         // The content is to come: the writer is left as it is.
     }
 
+    TEST_CASE("content that is not what the entry promised is an error") {
+        Entry entry = file_named("f");
+        entry.size = 10;
+        TextSink sink;
+        Writer writer(sink);
+        const std::string content(11, 'c');
+        const auto bytes = std::as_bytes(std::span(content));
+        writer.begin(entry);
+        CHECK(failure_of([&] { writer.write(bytes); }) == Errc::internal);
+        writer.write(bytes.first(9));
+        CHECK(failure_of([&] { writer.end_content(); }) == Errc::internal);
+        CHECK(failure_of([&] { writer.begin(entry); }) == Errc::internal);
+        CHECK(failure_of([&] { writer.finish(); }) == Errc::internal);
+        writer.write(bytes.first(1));
+        writer.end_content();
+        CHECK(sink.text().size() == 1024);
+    }
+
     TEST_CASE("a sparse file keeps its holes and takes no room for them") {
-        TarEntry entry = file_named("sparse");
+        Entry entry = file_named("sparse");
         entry.size = std::uint64_t{1} << 40U;
         const SparseMap map{{4096, 512}, {1U << 30U, 5}, {entry.size, 0}};
         const std::string tar = tar_of(entry, std::string(517, 'x'), &map);
         CHECK(tar.size() < 10'000);
         MemorySource source(std::as_bytes(std::span(tar)));
-        TarReader reader(source);
-        const TarEntry* read = reader.next();
+        Reader reader(source);
+        const Entry* read = reader.next();
         REQUIRE(read != nullptr);
         check_same(*read, entry);
         const auto first = reader.next_piece();
@@ -186,7 +205,7 @@ TEST_SUITE("layer.tar_writer") {
 
     TEST_CASE("a map of any length fills whole blocks") {
         for (std::size_t ranges = 1; ranges < 200; ++ranges) {
-            TarEntry entry = file_named("sparse");
+            Entry entry = file_named("sparse");
             entry.size = 1'000'000;
             SparseMap map;
             for (std::size_t i = 0; i < ranges; ++i)
@@ -199,14 +218,14 @@ TEST_SUITE("layer.tar_writer") {
 
     TEST_CASE("what a tar cannot hold is refused") {
         TextSink sink;
-        TarWriter writer(sink);
+        Writer writer(sink);
         CHECK(failure_of([&] { writer.begin(file_named("")); }) == Errc::invalid_argument);
         CHECK(failure_of([&] { writer.begin(file_named(std::string("a\0b", 3))); }) ==
               Errc::invalid_argument);
-        TarEntry link = file_named("l");
-        link.type = TarType::symlink;
+        Entry link = file_named("l");
+        link.type = Type::symlink;
         CHECK(failure_of([&] { writer.begin(link); }) == Errc::invalid_argument);
-        TarEntry xattr = file_named("x");
+        Entry xattr = file_named("x");
         xattr.xattrs = {{"user.a=b", "c"}};
         CHECK(failure_of([&] { writer.begin(xattr); }) == Errc::unsupported);
         CHECK(sink.text().empty());
@@ -221,7 +240,7 @@ TEST_SUITE("layer.tar_writer") {
                     c = static_cast<char>(1 + random.below(255));
                 return bytes;
             };
-            TarEntry entry = file_named(text(random.one_in(2) ? 20 : 300));
+            Entry entry = file_named(text(random.one_in(2) ? 20 : 300));
             entry.attributes = {static_cast<std::uint16_t>(random.below(010000)),
                                 static_cast<std::uint32_t>(random.below(0xFFFF'FFFF)),
                                 static_cast<std::uint32_t>(random.below(3'000'000)),
@@ -238,9 +257,9 @@ TEST_SUITE("layer.tar_writer") {
 
     TEST_CASE("the bytes of a tar never change") {
         TextSink sink;
-        TarWriter writer(sink);
-        TarEntry entry = file_named("./");
-        entry.type = TarType::directory;
+        Writer writer(sink);
+        Entry entry = file_named("./");
+        entry.type = Type::directory;
         write(writer, entry);
         entry = file_named(std::string(150, 'l'));
         entry.attributes = {0600, 3'000'000, 5, {-1, 250'000'000}};
@@ -252,7 +271,7 @@ TEST_SUITE("layer.tar_writer") {
         const SparseMap map{{8192, 4}, {100'000, 0}};
         write(writer, entry, "data", &map);
         entry = file_named("\xe4" + std::string(120, 'x'));
-        entry.type = TarType::hard_link;
+        entry.type = Type::hard_link;
         entry.link_target = "sparse";
         write(writer, entry);
         writer.finish();

@@ -10,7 +10,7 @@
 /// \file
 /// Where the data of a sparse file belongs, in the forms that GNU tar has had.
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 /// Bytes [offset, offset + length) of a file that are data; the others are holes.
 struct DataRange {
@@ -22,6 +22,9 @@ struct DataRange {
 
 /// In ascending order without overlaps; empty ranges are allowed (one marks a hole at the end).
 using SparseMap = std::vector<DataRange>;
+
+/// Bytes of data, without the holes.
+[[nodiscard]] std::uint64_t bytes_in(const SparseMap& map);
 
 /// A map has no more ranges: 64 MiB of memory.
 inline constexpr std::size_t kMaxDataRanges = std::size_t{4} << 20U;
@@ -58,4 +61,4 @@ private:
 ///                         bytes in sum
 void validate_sparse_map(const SparseMap& map, std::uint64_t file_size, std::uint64_t stored);
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

@@ -6,17 +6,17 @@
 #include <vector>
 
 #include "base/byte_source.hpp"
-#include "layer/tar_format.hpp"
+#include "tar/format.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 /// A tar's bytes, with their position.
 ///
 /// Threads: one at a time.
-class TarInput {
+class Input {
 public:
     /// The source must outlive it.
-    explicit TarInput(ByteSource& source);
+    explicit Input(ByteSource& source);
 
     /// Bytes taken so far.
     [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
@@ -26,7 +26,7 @@ public:
     [[nodiscard]] std::span<const std::byte> take(std::uint64_t length);
 
     /// \return false at the tar's end \throws Error(corrupt)  it ends within the block
-    [[nodiscard]] bool read_block(TarBlock& block);
+    [[nodiscard]] bool read_block(Block& block);
     /// Appends `length` bytes to `text`. \throws Error(corrupt)  the tar ends before
     void read_text(std::string& text, std::uint64_t length);
     /// \throws Error(corrupt)  the tar ends before
@@ -45,4 +45,4 @@ private:
     std::uint64_t position_ = 0;
 };
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

@@ -1,22 +1,21 @@
-#include "layer/pax.hpp"
+#include "tar/pax.hpp"
 
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "layer/pax_header.hpp"
+#include "tar/pax_header.hpp"
 
 #include "support/content.hpp"
 #include "support/random.hpp"
 
 namespace thinsnap::test {
 
-using ext4::Timestamp;
-using layer::append_pax_record;
-using layer::for_each_pax_record;
-using layer::format_pax_time;
-using layer::pax_time;
+using tar::append_pax_record;
+using tar::for_each_pax_record;
+using tar::format_pax_time;
+using tar::pax_time;
 
 namespace {
 
@@ -34,18 +33,18 @@ bool is_refused(std::string_view body) {
     return failure_of([&] { static_cast<void>(records_of(body)); }) == Errc::corrupt;
 }
 
-layer::PaxHeader header_of(const Records& records) {
+tar::PaxHeader header_of(const Records& records) {
     std::string body;
     for (const auto& [key, value] : records)
         append_pax_record(body, key, value);
-    layer::PaxHeader header;
+    tar::PaxHeader header;
     read_pax_header(body, header);
     return header;
 }
 
 } // namespace
 
-TEST_SUITE("layer.pax") {
+TEST_SUITE("tar.pax") {
     TEST_CASE("records come back as they were put in") {
         const Records wanted{{"path", "a\nb=c"},
                              {"k", ""},
@@ -147,14 +146,14 @@ TEST_SUITE("layer.pax") {
         const auto header =
             header_of({{"SCHILY.xattr.user.a", value}, {"SCHILY.xattr.user.e", ""}});
         REQUIRE(header.xattrs.size() == 2);
-        CHECK(header.xattrs[0] == ext4::Xattr{"user.a", value});
-        CHECK(header.xattrs[1] == ext4::Xattr{"user.e", ""});
+        CHECK(header.xattrs[0] == Xattr{"user.a", value});
+        CHECK(header.xattrs[1] == Xattr{"user.e", ""});
     }
 
     TEST_CASE("the form that bsdtar writes is decoded") {
         const auto header = header_of({{"LIBARCHIVE.xattr.user.a%20b%3D", "AAEC/w=="}});
         REQUIRE(header.xattrs.size() == 1);
-        CHECK(header.xattrs[0] == ext4::Xattr{"user.a b=", std::string("\0\1\2\xff", 4)});
+        CHECK(header.xattrs[0] == Xattr{"user.a b=", std::string("\0\1\2\xff", 4)});
         CHECK(failure_of([] {
                   static_cast<void>(header_of({{"LIBARCHIVE.xattr.user.a", "a b"}}));
               }) == Errc::corrupt);

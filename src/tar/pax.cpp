@@ -1,4 +1,4 @@
-#include "layer/pax.hpp"
+#include "tar/pax.hpp"
 
 #include <charconv>
 
@@ -8,7 +8,7 @@
 
 #include "base/in_quotes.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 namespace {
 
@@ -130,14 +130,14 @@ std::uint64_t pax_number(std::string_view key, std::string_view value) {
     return *number;
 }
 
-ext4::Timestamp pax_time(std::string_view key, std::string_view value) {
+Timestamp pax_time(std::string_view key, std::string_view value) {
     const bool negative = !value.empty() && value[0] == '-';
     const std::string_view number = value.substr(negative ? 1 : 0);
     const std::size_t point = number.find('.');
     const auto whole = decimal<std::int64_t>(number.substr(0, point));
     if (!whole)
         refuse_value(key, value);
-    ext4::Timestamp time{*whole, 0};
+    Timestamp time{*whole, 0};
     if (point != std::string_view::npos)
         time.nanoseconds = nanoseconds(key, value, number.substr(point + 1));
     if (negative) {
@@ -150,7 +150,7 @@ ext4::Timestamp pax_time(std::string_view key, std::string_view value) {
     return time;
 }
 
-std::string format_pax_time(ext4::Timestamp time) {
+std::string format_pax_time(Timestamp time) {
     if (time.nanoseconds == 0)
         return fmt::format("{}", time.seconds);
     const bool negative = time.seconds < 0;
@@ -160,11 +160,11 @@ std::string format_pax_time(ext4::Timestamp time) {
     return text.substr(0, text.find_last_not_of('0') + 1);
 }
 
-std::optional<ext4::Xattr> unpack_libarchive_xattr(std::string_view name, std::string_view value) {
+std::optional<Xattr> unpack_libarchive_xattr(std::string_view name, std::string_view value) {
     auto decoded = decode_base64(value);
     if (!decoded)
         return std::nullopt;
-    return ext4::Xattr{decode_url(name), std::move(*decoded)};
+    return Xattr{decode_url(name), std::move(*decoded)};
 }
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

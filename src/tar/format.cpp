@@ -1,4 +1,4 @@
-#include "layer/tar_format.hpp"
+#include "tar/format.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include "base/assert.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 namespace {
 
@@ -41,11 +41,10 @@ std::optional<std::int64_t> base_256(std::string_view bytes) {
     return static_cast<std::int64_t>(value);
 }
 
-std::int64_t sum(const TarBlock& block, bool as_signed) {
+std::int64_t sum(const Block& block, bool as_signed) {
     std::int64_t total = 0;
     for (std::size_t i = 0; i < block.size(); ++i) {
-        const bool in_checksum =
-            i >= kTarChecksum.offset && i < kTarChecksum.offset + kTarChecksum.length;
+        const bool in_checksum = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.length;
         const auto byte = std::to_integer<std::uint8_t>(block[i]);
         total += in_checksum ? ' ' : as_signed ? static_cast<std::int8_t>(byte) : int{byte};
     }
@@ -54,50 +53,50 @@ std::int64_t sum(const TarBlock& block, bool as_signed) {
 
 } // namespace
 
-std::string_view tar_bytes(std::span<const std::byte> block, TarField field) {
+std::string_view field_bytes(std::span<const std::byte> block, Field field) {
     const auto bytes = block.subspan(field.offset, field.length);
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast) bytes seen as text
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string_view tar_text(std::span<const std::byte> block, TarField field) {
-    const std::string_view bytes = tar_bytes(block, field);
+std::string_view field_text(std::span<const std::byte> block, Field field) {
+    const std::string_view bytes = field_bytes(block, field);
     return bytes.substr(0, bytes.find('\0'));
 }
 
-std::optional<std::int64_t> tar_number(std::string_view bytes) {
+std::optional<std::int64_t> parse_number(std::string_view bytes) {
     if (!bytes.empty() && (static_cast<std::uint8_t>(bytes[0]) & 0x80U) != 0)
         return base_256(bytes);
     return octal(bytes);
 }
 
-bool has_tar_checksum(const TarBlock& block) {
-    const auto wanted = octal(tar_bytes(block, kTarChecksum));
+bool has_checksum(const Block& block) {
+    const auto wanted = octal(field_bytes(block, kChecksum));
     return wanted && (*wanted == sum(block, false) || *wanted == sum(block, true));
 }
 
-bool is_zero_block(const TarBlock& block) {
+bool is_zero_block(const Block& block) {
     return std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
-void put_tar_text(TarBlock& block, TarField field, std::string_view text) {
+void put_text(Block& block, Field field, std::string_view text) {
     TS_ASSERT(text.size() <= field.length);
     std::memcpy(block.data() + field.offset, text.data(), text.size());
 }
 
-bool put_tar_number(TarBlock& block, TarField field, std::uint64_t value) {
+bool put_number(Block& block, Field field, std::uint64_t value) {
     for (std::size_t i = field.length - 1; i-- > 0; value >>= 3U)
         block[field.offset + i] = static_cast<std::byte>('0' + (value & 7U));
     block[field.offset + field.length - 1] = std::byte{0};
     return value == 0;
 }
 
-void put_tar_checksum(TarBlock& block) {
+void put_checksum(Block& block) {
     // Six digits, a NUL and a space: how it has always been written.
-    constexpr TarField digits{kTarChecksum.offset, kTarChecksum.length - 1};
-    const bool fits = put_tar_number(block, digits, static_cast<std::uint64_t>(sum(block, false)));
+    constexpr Field digits{kChecksum.offset, kChecksum.length - 1};
+    const bool fits = put_number(block, digits, static_cast<std::uint64_t>(sum(block, false)));
     TS_ASSERT(fits);
-    block[kTarChecksum.offset + kTarChecksum.length - 1] = std::byte{' '};
+    block[kChecksum.offset + kChecksum.length - 1] = std::byte{' '};
 }
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

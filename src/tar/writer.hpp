@@ -5,11 +5,11 @@
 #include <string>
 
 #include "base/byte_sink.hpp"
-#include "layer/sparse_map.hpp"
-#include "layer/tar_format.hpp"
-#include "layer/tar_reader.hpp"
+#include "tar/entry.hpp"
+#include "tar/format.hpp"
+#include "tar/sparse_map.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 /// Writes a tar: ustar headers, with a PAX extended header where one cannot say it all.
 ///
@@ -20,33 +20,40 @@ namespace thinsnap::layer {
 /// (so umoci, containerd and docker) read.
 ///
 /// Threads: one at a time.
-class TarWriter {
+class Writer {
 public:
     /// The sink must outlive it.
-    explicit TarWriter(ByteSink& sink)
+    explicit Writer(ByteSink& sink)
         : sink_(sink) {}
 
-    /// Begins an entry. Of a regular file its content must follow: `entry.size` bytes, or with a
-    /// map the data alone, one range behind the other. Offset and acls_left_out say nothing.
+    /// Begins an entry, and ends the one before. Of a regular file its content must follow:
+    /// `entry.size` bytes, or with a map the data alone, one range behind the other. Offset and
+    /// ACLs say nothing: an ACL goes as an attribute.
     /// \param map  ranges of data, of whole blocks of 512 bytes but for the last that is not empty
     ///             (GNU tar reads each from a new block on); null: there are no holes
     /// \throws Error(invalid_argument)  a name or attribute that no file can have
     /// \throws Error(unsupported)       an extended attribute with a '=' in its name
-    void begin(const TarEntry& entry, const SparseMap* map = nullptr);
+    /// \throws Error(internal)          as end_content()
+    void begin(const Entry& entry, const SparseMap* map = nullptr);
+    /// \throws Error(internal)  more than begin() promised
     void write(std::span<const std::byte> content);
+    /// To know at once that the content is whole; what follows does the same.
+    /// \throws Error(internal)  less than begin() promised
+    void end_content();
 
     /// Ends the tar, two blocks of zeros; the sink is not flushed.
+    /// \throws Error(internal)  as end_content()
     void finish();
 
 private:
     void write_extended(const std::string& body);
-    void write_block(const TarBlock& block);
+    void write_block(const Block& block);
     void write_padded(std::string_view bytes);
-    void end_content();
 
     ByteSink& sink_;
-    std::uint64_t missing_ = 0; ///< content of the entry that is still to come
-    std::uint64_t padding_ = 0; ///< zeros behind it
+    std::uint64_t promised_ = 0; ///< bytes of the entry's content
+    std::uint64_t missing_ = 0;  ///< of them, still to come
+    std::uint64_t padding_ = 0;  ///< zeros behind it
 };
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar

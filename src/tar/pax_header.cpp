@@ -1,4 +1,4 @@
-#include "layer/pax_header.hpp"
+#include "tar/pax_header.hpp"
 
 #include <utility>
 
@@ -7,9 +7,9 @@
 #include <thinsnap/error.hpp>
 
 #include "base/in_quotes.hpp"
-#include "layer/pax.hpp"
+#include "tar/pax.hpp"
 
-namespace thinsnap::layer {
+namespace thinsnap::tar {
 
 namespace {
 
@@ -53,7 +53,7 @@ std::optional<Number> number_field(std::string_view key) {
     return std::nullopt;
 }
 
-void add_xattr(PaxHeader& header, ext4::Xattr xattr) {
+void add_xattr(PaxHeader& header, Xattr xattr) {
     if (xattr.name.empty() || xattr.name.size() > kMaxXattrName ||
         xattr.name.find('\0') != std::string::npos)
         throw Error(Errc::corrupt,
@@ -137,4 +137,4 @@ void read_pax_header(std::string_view body, PaxHeader& header) {
                     fmt::format("a sparse file of version {}.{}, later than 1.0", major, minor));
 }
 
-} // namespace thinsnap::layer
+} // namespace thinsnap::tar
