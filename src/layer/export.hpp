@@ -32,7 +32,7 @@ struct ExportOptions {
 ///
 /// \param changes  what find_changes() says of `upper`
 /// \throws Error(unsupported)  a name that begins with ".wh.", which every tool takes for a
-///         whiteout; a path of more than 4095 bytes; see TarWriter
+///         whiteout; a path of more than 4095 bytes
 /// \throws Error(corrupt)      `upper` is
 /// and what `sink` and on_progress throw.
 ExportStatistics export_layer(const ext4::FileSystem& upper,

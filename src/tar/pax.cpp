@@ -1,6 +1,8 @@
 #include "tar/pax.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -54,47 +56,6 @@ std::uint32_t nanoseconds(std::string_view key, std::string_view value, std::str
             sum = sum * 10 + static_cast<std::uint32_t>(digit - '0');
     }
     return sum;
-}
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-std::string decode_url(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-        const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-        out += low >= 0 ? static_cast<char>(high * 16 + low) : text[i];
-        i += low >= 0 ? 2 : 0;
-    }
-    return out;
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    while (!text.empty() && text.back() == '=')
-        text.remove_suffix(1);
-    std::string out;
-    std::uint32_t bits = 0;
-    unsigned count = 0;
-    for (const char c : text) {
-        const std::size_t digit = alphabet.find(c);
-        if (digit == std::string_view::npos)
-            return std::nullopt;
-        bits = bits << 6U | static_cast<std::uint32_t>(digit);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>(bits >> count & 0xFFU);
-        }
-    }
-    return out;
 }
 
 } // namespace
@@ -158,13 +119,6 @@ std::string format_pax_time(Timestamp time) {
     const std::uint32_t fraction = negative ? 1'000'000'000 - time.nanoseconds : time.nanoseconds;
     std::string text = fmt::format("{}{}.{:09}", negative ? "-" : "", whole, fraction);
     return text.substr(0, text.find_last_not_of('0') + 1);
-}
-
-std::optional<Xattr> unpack_libarchive_xattr(std::string_view name, std::string_view value) {
-    auto decoded = decode_base64(value);
-    if (!decoded)
-        return std::nullopt;
-    return Xattr{decode_url(name), std::move(*decoded)};
 }
 
 } // namespace thinsnap::tar

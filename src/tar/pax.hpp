@@ -2,11 +2,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/file_attributes.hpp"
+#include "base/timestamp.hpp"
 
 /// \file
 /// Records of PAX extended headers: "<length> <key>=<value>\n", one behind the other. A value is
@@ -30,10 +29,5 @@ void append_pax_record(std::string& body, std::string_view key, std::string_view
 [[nodiscard]] Timestamp pax_time(std::string_view key, std::string_view value);
 /// The shortest text that pax_time() takes for `time`.
 [[nodiscard]] std::string format_pax_time(Timestamp time);
-
-/// What bsdtar writes beside SCHILY.xattr: a name in URL encoding, a value in base 64.
-/// \return nothing when it is not that
-[[nodiscard]] std::optional<Xattr> unpack_libarchive_xattr(std::string_view name,
-                                                           std::string_view value);
 
 } // namespace thinsnap::tar

@@ -6,8 +6,8 @@
 
 #include <thinsnap/error.hpp>
 
-#include "base/in_quotes.hpp"
 #include "tar/pax.hpp"
+#include "tar/xattr_record.hpp"
 
 namespace thinsnap::tar {
 
@@ -15,9 +15,6 @@ namespace {
 
 using Text = std::optional<std::string> PaxHeader::*;
 using Number = std::optional<std::uint64_t> PaxHeader::*;
-
-constexpr std::size_t kMaxXattr = std::size_t{64} << 10U; // Linux limits.h, XATTR_SIZE_MAX
-constexpr std::size_t kMaxXattrName = 255;                // Linux limits.h, XATTR_NAME_MAX
 
 std::optional<Text> text_field(std::string_view key) {
     if (key == "path")
@@ -53,37 +50,6 @@ std::optional<Number> number_field(std::string_view key) {
     return std::nullopt;
 }
 
-void add_xattr(PaxHeader& header, Xattr xattr) {
-    if (xattr.name.empty() || xattr.name.size() > kMaxXattrName ||
-        xattr.name.find('\0') != std::string::npos)
-        throw Error(Errc::corrupt,
-                    fmt::format("an extended attribute with the name {}", in_quotes(xattr.name)));
-    if (xattr.value.size() > kMaxXattr)
-        throw Error(Errc::corrupt,
-                    fmt::format("extended attribute {} has {} bytes, more than {}",
-                                in_quotes(xattr.name),
-                                xattr.value.size(),
-                                kMaxXattr));
-    header.xattrs.push_back(std::move(xattr));
-}
-
-/// \return whether the record is about an extended attribute
-bool read_xattr(PaxHeader& header, std::string_view key, std::string_view value) {
-    constexpr std::string_view schily = "SCHILY.xattr.";
-    constexpr std::string_view libarchive = "LIBARCHIVE.xattr.";
-    if (key.substr(0, schily.size()) == schily) {
-        add_xattr(header, {std::string(key.substr(schily.size())), std::string(value)});
-        return true;
-    }
-    if (key.substr(0, libarchive.size()) != libarchive)
-        return false;
-    auto xattr = unpack_libarchive_xattr(key.substr(libarchive.size()), value);
-    if (!xattr)
-        throw Error(Errc::corrupt, fmt::format("PAX record {} is not in base 64", in_quotes(key)));
-    add_xattr(header, std::move(*xattr));
-    return true;
-}
-
 /// Pieces of version 0.0: pairs of records, each pair a range.
 void read_sparse_pair(PaxHeader& header, std::string_view key, std::string_view value) {
     if (!header.sparse_map)
@@ -101,9 +67,10 @@ void read_sparse_pair(PaxHeader& header, std::string_view key, std::string_view 
 }
 
 void read_record(PaxHeader& header, std::string_view key, std::string_view value) {
-    if (read_xattr(header, key, value))
-        return;
-    if (const auto field = text_field(key)) {
+    if (auto record = read_xattr_record(key, value)) {
+        const bool is_schily = record->form == XattrForm::schily;
+        (is_schily ? header.xattrs : header.libarchive_xattrs).push_back(std::move(record->xattr));
+    } else if (const auto field = text_field(key)) {
         (header.**field).reset();
         if (!value.empty())
             header.** field = std::string(value);

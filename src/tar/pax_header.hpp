@@ -23,7 +23,9 @@ struct PaxHeader {
     std::optional<std::uint64_t> device_major;
     std::optional<std::uint64_t> device_minor;
 
-    std::vector<Xattr> xattrs;              ///< full names, in the tar's order, doubles included
+    // Full names, in the tar's order, doubles included, by their form: see xattr_record.hpp.
+    std::vector<Xattr> xattrs;
+    std::vector<Xattr> libarchive_xattrs;
     std::optional<std::string> access_acl;  ///< as text
     std::optional<std::string> default_acl; ///< as text
 

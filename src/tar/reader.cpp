@@ -1,6 +1,7 @@
 #include "tar/reader.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -35,8 +36,11 @@ bool is_device(Type type) {
     return type == Type::character_device || type == Type::block_device;
 }
 
-/// Sorted, and of several with one name the last.
-std::vector<Xattr> collect_xattrs(std::vector<Xattr> xattrs) {
+/// Sorted, and of several with one name the last; one that was written in both forms has the value
+/// that containerd and umoci see, who know only one.
+std::vector<Xattr> collect_xattrs(PaxHeader& pax) {
+    std::vector<Xattr> xattrs = std::move(pax.libarchive_xattrs);
+    std::move(pax.xattrs.begin(), pax.xattrs.end(), std::back_inserter(xattrs));
     std::reverse(xattrs.begin(), xattrs.end());
     std::stable_sort(
         xattrs.begin(), xattrs.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -150,7 +154,7 @@ void Reader::read_attributes(const Block& header) {
         read_device(header);
     entry_.access_acl = std::move(pax.access_acl);
     entry_.default_acl = std::move(pax.default_acl);
-    entry_.xattrs = collect_xattrs(std::move(pax.xattrs));
+    entry_.xattrs = collect_xattrs(pax);
 }
 
 void Reader::read_device(const Block& header) {

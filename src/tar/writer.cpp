@@ -12,6 +12,7 @@
 #include "base/in_quotes.hpp"
 #include "base/utf8.hpp"
 #include "tar/pax.hpp"
+#include "tar/xattr_record.hpp"
 
 namespace thinsnap::tar {
 
@@ -93,6 +94,8 @@ public:
         append_pax_record(records_, key, value);
     }
 
+    void xattr(const Xattr& xattr) { append_xattr_record(records_, xattr); }
+
     [[nodiscard]] Block& block() { return block_; }
     [[nodiscard]] const std::string& records() const { return records_; }
 
@@ -110,13 +113,7 @@ void put_type(Block& block, char flag) {
 void put_xattrs(HeaderMaker& header, const Entry& entry) {
     for (const Xattr& xattr : entry.xattrs) {
         require_text(xattr.name, "an extended attribute with the name");
-        if (xattr.name.find('=') != std::string::npos)
-            throw Error(Errc::unsupported,
-                        fmt::format("{}: extended attribute {} has a '=' in its name, which a tar "
-                                    "cannot hold",
-                                    in_quotes(entry.name),
-                                    in_quotes(xattr.name)));
-        header.record("SCHILY.xattr." + xattr.name, xattr.value);
+        header.xattr(xattr);
     }
 }
 

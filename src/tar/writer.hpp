@@ -32,7 +32,6 @@ public:
     /// \param map  ranges of data, of whole blocks of 512 bytes but for the last that is not empty
     ///             (GNU tar reads each from a new block on); null: there are no holes
     /// \throws Error(invalid_argument)  a name or attribute that no file can have
-    /// \throws Error(unsupported)       an extended attribute with a '=' in its name
     /// \throws Error(internal)          as end_content()
     void begin(const Entry& entry, const SparseMap* map = nullptr);
     /// \throws Error(internal)  more than begin() promised

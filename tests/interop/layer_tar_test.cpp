@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "layer/apply.hpp"
+#include "tar/reader.hpp"
 #include "tar/writer.hpp"
 
 #include "support/memory_tree.hpp"
@@ -150,6 +152,33 @@ TEST_SUITE("interop.layer_tar") {
                  "."});
             check_tree(directory / "tree", get(directory / "tar"), false);
         }
+    }
+
+    TEST_CASE("an attribute with an equals sign passes through GNU tar and bsdtar") {
+        const Xattr wanted{"user.a=b %3D", std::string("va=l\0\xff", 6)};
+        TextSink sink;
+        tar::Writer writer(sink);
+        tar::Entry entry;
+        entry.name = "f";
+        entry.xattrs = {wanted, {"user.plain", "p"}};
+        writer.begin(entry);
+        writer.finish();
+        const TempDir directory;
+        const std::string ours = (directory / "ours").string();
+        put(ours, sink.text());
+        run({"tar", "--xattrs", "-tvf", ours});
+        if (!have_tool("bsdtar"))
+            return skip("bsdtar is not installed");
+        run({"bsdtar", "-tvf", ours});
+        const std::string theirs = (directory / "theirs").string();
+        run({"bsdtar", "--format=pax", "-cf", theirs, "@" + ours});
+        const std::string copied = get(theirs);
+        MemorySource source(std::as_bytes(std::span(copied)));
+        tar::Reader reader(source);
+        const auto* read = reader.next();
+        REQUIRE(read != nullptr);
+        for (const Xattr& xattr : entry.xattrs)
+            CHECK(std::ranges::count(read->xattrs, xattr) == 1);
     }
 
     TEST_CASE("GNU tar and bsdtar unpack what is written here") {

@@ -141,36 +141,6 @@ TEST_SUITE("tar.pax") {
         CHECK(header.uid == 4'000'000'000);
     }
 
-    TEST_CASE("extended attributes are bytes") {
-        const std::string value("\0\n=\xff", 4);
-        const auto header =
-            header_of({{"SCHILY.xattr.user.a", value}, {"SCHILY.xattr.user.e", ""}});
-        REQUIRE(header.xattrs.size() == 2);
-        CHECK(header.xattrs[0] == Xattr{"user.a", value});
-        CHECK(header.xattrs[1] == Xattr{"user.e", ""});
-    }
-
-    TEST_CASE("the form that bsdtar writes is decoded") {
-        const auto header = header_of({{"LIBARCHIVE.xattr.user.a%20b%3D", "AAEC/w=="}});
-        REQUIRE(header.xattrs.size() == 1);
-        CHECK(header.xattrs[0] == Xattr{"user.a b=", std::string("\0\1\2\xff", 4)});
-        CHECK(failure_of([] {
-                  static_cast<void>(header_of({{"LIBARCHIVE.xattr.user.a", "a b"}}));
-              }) == Errc::corrupt);
-    }
-
-    TEST_CASE("extended attributes that Linux cannot hold are refused") {
-        const auto kind_of = [](const std::string& name, const std::string& value) {
-            return failure_of([&] {
-                static_cast<void>(header_of({{"SCHILY.xattr." + name, value}}));
-            });
-        };
-        CHECK(kind_of("", "x") == Errc::corrupt);
-        CHECK(kind_of(std::string(256, 'n'), "x") == Errc::corrupt);
-        CHECK(kind_of("user.a", std::string(65'537, 'x')) == Errc::corrupt);
-        CHECK_FALSE(kind_of("user.a", std::string(65'536, 'x')));
-    }
-
     TEST_CASE("numbers that are none are refused") {
         for (const char* value : {"-1", "x", "1x", " 1", "18446744073709551616", "0x10"}) {
             CAPTURE(value);

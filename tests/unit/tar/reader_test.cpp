@@ -64,12 +64,11 @@ TEST_SUITE("tar.reader") {
     }
 
     TEST_CASE("attributes are sorted and of several with one name the last counts") {
-        const auto entry =
-            read_one(TarBuilder().add({.name = "f",
-                                       .pax = {{"SCHILY.xattr.user.b", "1"},
-                                               {"SCHILY.xattr.user.a", "2"},
-                                               {"LIBARCHIVE.xattr.user.b", "Mw=="}}}))
-                .entry;
+        const auto entry = read_one(TarBuilder().add({.name = "f",
+                                                      .pax = {{"SCHILY.xattr.user.b", "1"},
+                                                              {"SCHILY.xattr.user.a", "2"},
+                                                              {"SCHILY.xattr.user.b", "3"}}}))
+                               .entry;
         CHECK(entry.xattrs == std::vector<Xattr>{{"user.a", "2"}, {"user.b", "3"}});
     }
 

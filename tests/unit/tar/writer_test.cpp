@@ -131,6 +131,7 @@ TEST_SUITE("tar.writer") {
         entry.type = Type::regular;
         entry.link_target.clear();
         entry.xattrs = {{"security.capability", std::string("\1\0\0\2\0\n=", 7)},
+                        {"user.a=b", std::string("\0=", 2)},
                         {"user.empty", ""},
                         {"user.large", std::string(65'536, 'x')}};
         check_round_trip(entry);
@@ -226,8 +227,8 @@ TEST_SUITE("tar.writer") {
         link.type = Type::symlink;
         CHECK(failure_of([&] { writer.begin(link); }) == Errc::invalid_argument);
         Entry xattr = file_named("x");
-        xattr.xattrs = {{"user.a=b", "c"}};
-        CHECK(failure_of([&] { writer.begin(xattr); }) == Errc::unsupported);
+        xattr.xattrs = {{std::string("user.\0", 6), "c"}};
+        CHECK(failure_of([&] { writer.begin(xattr); }) == Errc::invalid_argument);
         CHECK(sink.text().empty());
     }
 
@@ -247,10 +248,8 @@ TEST_SUITE("tar.writer") {
                                 {static_cast<std::int64_t>(random.below(1U << 31U)) - (1 << 30),
                                  static_cast<std::uint32_t>(random.below(1'000'000'000))}};
             entry.size = random.below(2000);
-            std::string name = text(10);
-            std::replace(name.begin(), name.end(), '=', '-');
             if (random.one_in(2))
-                entry.xattrs = {{"user." + name, text(600)}};
+                entry.xattrs = {{"user." + text(10), text(600)}};
             check_round_trip(entry);
         }
     }
