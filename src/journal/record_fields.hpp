@@ -21,13 +21,13 @@ inline constexpr std::array<std::uint8_t, 18> kTypes{
     1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 24, 25, 32, 33, 40, 41, 48, 19};
 static_assert(kTypes.size() == std::variant_size_v<Record>);
 
-template <class R, class T>
-concept Is = std::same_as<std::remove_const_t<R>, T>;
+template <class R, class... T>
+concept Is = (std::same_as<std::remove_const_t<R>, T> || ...);
 
 // What each record consists of: said once, for writing and for reading. A field that is neither
 // optional nor a list must be there.
 
-template <class F, Is<PoolCreate> R>
+template <class F, Is<PoolCreate, PoolDelete, LayerRemoved, ContainerRemoved, Condemned> R>
 void fields(R& r, F& f) {
     f(1, r.device);
 }
@@ -36,10 +36,6 @@ void fields(R& r, F& f) {
     f(1, r.device);
     f(2, r.origin);
     f(3, r.origin_active);
-}
-template <class F, Is<PoolDelete> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
 }
 template <class F, Is<LayerAdded> R>
 void fields(R& r, F& f) {
@@ -66,10 +62,6 @@ void fields(R& r, F& f) {
     f(3, r.diff_id);
     f(4, r.blobs);
 }
-template <class F, Is<LayerRemoved> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
 template <class F, Is<ContainerAdded> R>
 void fields(R& r, F& f) {
     f(1, r.device);
@@ -86,10 +78,6 @@ void fields(R& r, F& f) {
     f(1, r.device);
     f(2, r.virtual_size);
 }
-template <class F, Is<ContainerRemoved> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
-}
 template <class F, Is<ImageSet> R>
 void fields(R& r, F& f) {
     f(1, r.image.name);
@@ -104,10 +92,6 @@ void fields(R& r, F& f) {
 template <class F, Is<ImageRemoved> R>
 void fields(R& r, F& f) {
     f(1, r.name);
-}
-template <class F, Is<Condemned> R>
-void fields(R& r, F& f) {
-    f(1, r.device);
 }
 template <class F, Is<LabelsSet> R>
 void fields(R& r, F& f) {
