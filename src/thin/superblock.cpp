@@ -71,16 +71,7 @@ void pack(const Superblock& superblock, pdata::BlockBytes into, MetaBlock where)
     pdata::seal(BlockKind::superblock, where, into);
 }
 
-Superblock unpack_superblock(pdata::ConstBlockBytes block, MetaBlock where) {
-    SuperblockDisk disk;
-    std::memcpy(&disk, block.data(), sizeof disk);
-    if (disk.magic.get() != kSuperblockMagic)
-        corrupt(where,
-                fmt::format("magic is {:#x}, expected {:#x}: this is no thin pool's metadata",
-                            disk.magic.get(),
-                            kSuperblockMagic));
-    pdata::validate(BlockKind::superblock, where, block);
-
+Superblock unpack(const SuperblockDisk& disk) {
     Superblock superblock;
     superblock.flags = disk.flags.get();
     superblock.uuid = disk.uuid;
@@ -97,6 +88,20 @@ Superblock unpack_superblock(pdata::ConstBlockBytes block, MetaBlock where) {
     superblock.compat_flags = disk.compat_flags.get();
     superblock.compat_ro_flags = disk.compat_ro_flags.get();
     superblock.incompat_flags = disk.incompat_flags.get();
+    return superblock;
+}
+
+Superblock unpack_superblock(pdata::ConstBlockBytes block, MetaBlock where) {
+    SuperblockDisk disk;
+    std::memcpy(&disk, block.data(), sizeof disk);
+    if (disk.magic.get() != kSuperblockMagic)
+        corrupt(where,
+                fmt::format("magic is {:#x}, expected {:#x}: this is no thin pool's metadata",
+                            disk.magic.get(),
+                            kSuperblockMagic));
+    pdata::validate(BlockKind::superblock, where, block);
+
+    const Superblock superblock = unpack(disk);
     check_fields(superblock, where);
     return superblock;
 }

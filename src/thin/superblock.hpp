@@ -43,6 +43,10 @@ struct Superblock {
 /// Fills a sealed block 0 (or `where`, for the copy behind a held root).
 void pack(const Superblock& superblock, pdata::BlockBytes into, MetaBlock where = MetaBlock{});
 
+struct SuperblockDisk;
+/// What the fields say, whatever it is.
+[[nodiscard]] Superblock unpack(const SuperblockDisk& disk);
+
 /// \throws CorruptionError  checksum, own number, magic, chunk size, or roots out of the device
 [[nodiscard]] Superblock unpack_superblock(pdata::ConstBlockBytes block,
                                            MetaBlock where = MetaBlock{});

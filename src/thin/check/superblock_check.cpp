@@ -12,26 +12,6 @@ namespace thinsnap::thin::check {
 
 namespace {
 
-Superblock unpack(const SuperblockDisk& disk) {
-    Superblock superblock;
-    superblock.flags = disk.flags.get();
-    superblock.uuid = disk.uuid;
-    superblock.version = disk.version.get();
-    superblock.time = disk.time.get();
-    superblock.transaction_id = TransactionId(disk.trans_id.get());
-    superblock.held_root = MetaBlock(disk.held_root.get());
-    superblock.data_space_map = pdata::SpaceMapRoot::unpack(disk.data_space_map_root);
-    superblock.metadata_space_map = pdata::SpaceMapRoot::unpack(disk.metadata_space_map_root);
-    superblock.mapping_root = MetaBlock(disk.data_mapping_root.get());
-    superblock.details_root = MetaBlock(disk.device_details_root.get());
-    superblock.chunk_sectors = disk.data_block_size.get();
-    superblock.metadata_nr_blocks = disk.metadata_nr_blocks.get();
-    superblock.compat_flags = disk.compat_flags.get();
-    superblock.compat_ro_flags = disk.compat_ro_flags.get();
-    superblock.incompat_flags = disk.incompat_flags.get();
-    return superblock;
-}
-
 class Fields {
 public:
     Fields(Findings& findings, Use use, MetaBlock where)
