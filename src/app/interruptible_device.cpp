@@ -6,7 +6,7 @@ namespace thinsnap::app {
 
 void InterruptibleDevice::read(std::uint64_t offset, std::span<std::byte> into) {
     check_interrupt();
-    device_.read(offset, into);
+    ForwardingDevice::read(offset, into);
 }
 
 } // namespace thinsnap::app

@@ -2,26 +2,16 @@
 
 #include <chrono>
 
-#include <thinsnap/block_device.hpp>
-
 #include "base/mutex.hpp"
+#include "io/forwarding_device.hpp"
 
 namespace thinsnap::test {
 
 /// Passes everything on; a flush waits at a gate while it is shut.
-class BlockingDevice final : public BlockDevice {
+class BlockingDevice final : public io::ForwardingDevice {
 public:
-    explicit BlockingDevice(BlockDevice& inner)
-        : inner_(inner) {}
+    using ForwardingDevice::ForwardingDevice;
 
-    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
-    [[nodiscard]] std::uint64_t alignment() const override { return inner_.alignment(); }
-    void read(std::uint64_t offset, std::span<std::byte> into) override {
-        inner_.read(offset, into);
-    }
-    void write(std::uint64_t offset, std::span<const std::byte> from) override {
-        inner_.write(offset, from);
-    }
     void flush() override {
         {
             const MutexLock lock(mutex_);
@@ -31,16 +21,7 @@ public:
                 changed_.wait(mutex_);
             --waiting_;
         }
-        inner_.flush();
-    }
-    void discard(std::uint64_t offset, std::uint64_t length) override {
-        inner_.discard(offset, length);
-    }
-    void allocate(std::uint64_t offset, std::uint64_t length) override {
-        inner_.allocate(offset, length);
-    }
-    void write_zeros(std::uint64_t offset, std::uint64_t length) override {
-        inner_.write_zeros(offset, length);
+        ForwardingDevice::flush();
     }
 
     void shut_gate() { set(true); }
@@ -60,7 +41,6 @@ private:
         changed_.notify_all();
     }
 
-    BlockDevice& inner_;
     Mutex mutex_;
     Condition changed_;
     bool shut_ TS_GUARDED_BY(mutex_) = false;

@@ -7,6 +7,8 @@
 
 #include <thinsnap/error.hpp>
 
+#include "io/forwarding_device.hpp"
+
 #include "support/content.hpp"
 #include "support/faulty_device.hpp"
 #include "support/sparse_device.hpp"
@@ -37,32 +39,22 @@ std::vector<std::byte> read_io(DeviceIo& io, std::uint64_t block, std::size_t co
 }
 
 /// Counts calls that write.
-class CountingDevice final : public BlockDevice {
+class CountingDevice final : public io::ForwardingDevice {
 public:
-    explicit CountingDevice(BlockDevice& inner)
-        : inner_(inner) {}
-    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
-    [[nodiscard]] std::uint64_t alignment() const override { return inner_.alignment(); }
-    void read(std::uint64_t offset, std::span<std::byte> into) override {
-        inner_.read(offset, into);
-    }
+    using ForwardingDevice::ForwardingDevice;
+
     void write(std::uint64_t offset, std::span<const std::byte> from) override {
         ++calls_;
-        inner_.write(offset, from);
+        ForwardingDevice::write(offset, from);
     }
     void write_gather(std::uint64_t offset,
                       std::span<const std::span<const std::byte>> pieces) override {
         ++calls_;
-        inner_.write_gather(offset, pieces);
+        inner().write_gather(offset, pieces);
     }
-    void flush() override {}
-    void discard(std::uint64_t, std::uint64_t) override {}
-    void allocate(std::uint64_t, std::uint64_t) override {}
-    void write_zeros(std::uint64_t, std::uint64_t) override {}
     [[nodiscard]] int calls() const { return calls_; }
 
 private:
-    BlockDevice& inner_;
     int calls_ = 0;
 };
 

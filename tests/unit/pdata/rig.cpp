@@ -73,7 +73,7 @@ void GuardedDevice::write(std::uint64_t offset, std::span<const std::byte> from)
             if (blocks_.contains(at / pdata::kBlockSize))
                 violations_.push_back(at / pdata::kBlockSize);
     }
-    inner_.write(offset, from);
+    ForwardingDevice::write(offset, from);
 }
 
 void GuardedDevice::protect(std::set<std::uint64_t> blocks) {

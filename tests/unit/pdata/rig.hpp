@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "io/forwarding_device.hpp"
 #include "pdata/btree.hpp"
 #include "pdata/transaction.hpp"
 
@@ -16,33 +17,16 @@
 namespace thinsnap::test {
 
 /// Passes everything on, and remembers writes to blocks that were declared untouchable.
-class GuardedDevice final : public BlockDevice {
+class GuardedDevice final : public io::ForwardingDevice {
 public:
-    explicit GuardedDevice(BlockDevice& inner)
-        : inner_(inner) {}
+    using ForwardingDevice::ForwardingDevice;
 
-    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
-    [[nodiscard]] std::uint64_t alignment() const override { return inner_.alignment(); }
-    void read(std::uint64_t offset, std::span<std::byte> into) override {
-        inner_.read(offset, into);
-    }
     void write(std::uint64_t offset, std::span<const std::byte> from) override;
-    void flush() override { inner_.flush(); }
-    void discard(std::uint64_t offset, std::uint64_t length) override {
-        inner_.discard(offset, length);
-    }
-    void allocate(std::uint64_t offset, std::uint64_t length) override {
-        inner_.allocate(offset, length);
-    }
-    void write_zeros(std::uint64_t offset, std::uint64_t length) override {
-        inner_.write_zeros(offset, length);
-    }
 
     void protect(std::set<std::uint64_t> blocks);
     [[nodiscard]] std::vector<std::uint64_t> violations() const;
 
 private:
-    BlockDevice& inner_;
     mutable Mutex mutex_;
     std::set<std::uint64_t> blocks_ TS_GUARDED_BY(mutex_);
     std::vector<std::uint64_t> violations_ TS_GUARDED_BY(mutex_);

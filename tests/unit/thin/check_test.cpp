@@ -8,6 +8,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "io/forwarding_device.hpp"
 #include "pdata/node.hpp"
 
 #include "support/metadata_mutations.hpp"
@@ -21,27 +22,19 @@ using pdata::BlockBytes;
 using pdata::BlockKind;
 
 /// A device of which one block cannot be read.
-class BadSector final : public BlockDevice {
+class BadSector final : public io::ForwardingDevice {
 public:
     BadSector(BlockDevice& device, MetaBlock bad)
-        : device_(device)
+        : ForwardingDevice(device)
         , bad_(bad.value() * pdata::kBlockSize) {}
 
-    [[nodiscard]] std::uint64_t size() const override { return device_.size(); }
-    [[nodiscard]] std::uint64_t alignment() const override { return device_.alignment(); }
     void read(std::uint64_t offset, std::span<std::byte> into) override {
         if (offset < bad_ + pdata::kBlockSize && offset + into.size() > bad_)
             throw SystemError(5, "reading");
-        device_.read(offset, into);
+        ForwardingDevice::read(offset, into);
     }
-    void write(std::uint64_t, std::span<const std::byte>) override {}
-    void flush() override {}
-    void discard(std::uint64_t, std::uint64_t) override {}
-    void allocate(std::uint64_t, std::uint64_t) override {}
-    void write_zeros(std::uint64_t, std::uint64_t) override {}
 
 private:
-    BlockDevice& device_;
     std::uint64_t bad_;
 };
 
