@@ -6,29 +6,18 @@
 #include <vector>
 
 #include <fmt/core.h>
-#include <sys/mman.h>
 
 #include <thinsnap/error.hpp>
 
 #include "oci/archive_index.hpp"
 #include "oci/archive_members.hpp"
 #include "oci/source.hpp"
-#include "oci/spool.hpp"
 
 #include "fuzz/fuzz.hpp"
+#include "fuzz/memory_file.hpp"
 #include "fuzz/tar_checksums.hpp"
 
 namespace thinsnap::test {
-
-namespace {
-
-oci::FileWindow file_of(std::span<const std::byte> bytes) {
-    Fd fd(::memfd_create("fuzz", MFD_CLOEXEC));
-    oci::write_all(fd.get(), bytes, "fuzz");
-    return oci::FileWindow::whole(std::make_shared<const oci::InputFile>(std::move(fd), "fuzz"));
-}
-
-} // namespace
 
 int fuzz_one(std::span<const std::byte> input) {
     std::vector<std::byte> bytes(input.begin(), input.end());

@@ -6,29 +6,21 @@
 #include <string>
 #include <vector>
 
-#include <sys/mman.h>
-
 #include <thinsnap/error.hpp>
 
 #include "oci/config.hpp"
 #include "oci/docker_images.hpp"
 #include "oci/layout_images.hpp"
 #include "oci/manifest.hpp"
-#include "oci/spool.hpp"
 
 #include "support/image_builder.hpp"
 
 #include "fuzz/fuzz.hpp"
+#include "fuzz/memory_file.hpp"
 
 namespace thinsnap::test {
 
 namespace {
-
-oci::FileWindow file_of(std::span<const std::byte> bytes) {
-    Fd fd(::memfd_create("fuzz", MFD_CLOEXEC));
-    oci::write_all(fd.get(), bytes, "fuzz");
-    return oci::FileWindow::whole(std::make_shared<const oci::InputFile>(std::move(fd), "fuzz"));
-}
 
 std::vector<ImageSpec> images() {
     return {{{"demo:1"}, {{TarBuilder().file("a", "a").finished_bytes(), oci::Compression::none}}}};

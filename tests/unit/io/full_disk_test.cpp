@@ -1,8 +1,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +11,7 @@
 
 #include "io/file_device.hpp"
 
+#include "support/content.hpp"
 #include "support/skip.hpp"
 #include "support/temp_dir.hpp"
 
@@ -44,15 +43,6 @@ private:
     TempDir directory_;
     bool mounted_;
 };
-
-std::optional<Errc> failure_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.kind();
-    }
-    return std::nullopt;
-}
 
 } // namespace
 
