@@ -17,6 +17,11 @@ std::uint64_t part_in_block(std::uint64_t offset, std::uint64_t length, std::uin
 
 } // namespace
 
+ScratchDevice::ScratchDevice(std::span<const std::byte> content)
+    : size_(content.size()) {
+    write(0, content);
+}
+
 void ScratchDevice::require_inside(std::uint64_t offset, std::uint64_t length) const {
     if (offset > size_ || length > size_ - offset)
         throw Error(

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 
 #include <thinsnap/block_device.hpp>
@@ -12,11 +13,16 @@
 namespace thinsnap::io {
 
 /// A device of any size in memory that takes space only for the 4 KiB blocks that were written; the
-/// others read as zeros. flush() does nothing.
+/// others read as zeros. flush() does nothing. For what need not be kept: a file system that
+/// another is compared with, and tests. (A test that asks how it was used, or wants to copy it
+/// cheaply, has SparseDevice in tests/support; one that lets e2fsck and the kernel judge it has
+/// ImageFile.)
 class ScratchDevice final : public BlockDevice {
 public:
     explicit ScratchDevice(std::uint64_t size)
         : size_(size) {}
+    /// As large as `content`, with these bytes.
+    explicit ScratchDevice(std::span<const std::byte> content);
 
     [[nodiscard]] std::uint64_t size() const override { return size_; }
     [[nodiscard]] std::uint64_t alignment() const override { return 1; }

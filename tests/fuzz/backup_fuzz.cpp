@@ -9,7 +9,7 @@
 #include <thinsnap/error.hpp>
 
 #include "base/crc32c.hpp"
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 #include "pdata/bitmap.hpp"
 #include "thin/backup.hpp"
 #include "thin/check.hpp"
@@ -74,8 +74,8 @@ int fuzz_one(std::span<const std::byte> input) {
     std::vector<std::byte> backup(input.begin() + 1, input.end());
     if (!as_it_is && backup.size() >= kHeader + kTrailer)
         complete(backup);
-    io::MemoryDevice file(std::move(backup));
-    io::MemoryDevice device(std::uint64_t{64} * pdata::kBlockSize);
+    io::ScratchDevice file(backup);
+    io::ScratchDevice device(std::uint64_t{64} * pdata::kBlockSize);
     try {
         (void)thin::restore_backup(file, device);
     } catch (const Error&) {

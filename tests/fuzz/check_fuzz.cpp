@@ -117,8 +117,8 @@ void use(BlockDevice& metadata) {
     (void)thin::write_backup(view, [&](std::span<const std::byte> piece) {
         backup.insert(backup.end(), piece.begin(), piece.end());
     });
-    io::MemoryDevice file(std::move(backup));
-    io::MemoryDevice copy(metadata.size());
+    io::ScratchDevice file(backup);
+    io::ScratchDevice copy(metadata.size());
     (void)thin::restore_backup(file, copy);
     if (!thin::check_metadata(copy, {}, {}).is_clean())
         throw std::logic_error("a backup of clean metadata is not clean");

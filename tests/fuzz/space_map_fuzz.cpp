@@ -7,7 +7,7 @@
 
 #include <thinsnap/error.hpp>
 
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 #include "pdata/data_space_map.hpp"
 #include "pdata/transaction.hpp"
 
@@ -38,7 +38,7 @@ struct Sound {
     std::vector<std::optional<BlockKind>> kinds;
 
     Sound() {
-        io::MemoryDevice device(kBlocks * kBlockSize);
+        io::ScratchDevice device(kBlocks * kBlockSize);
         pdata::BlockCache cache(device, 256);
         MetadataSpaceMap map(kBlocks);
         static_cast<void>(map.allocate());
@@ -113,7 +113,7 @@ int fuzz_one(std::span<const std::byte> input) {
     static const Sound sound;
     Sound maps = sound;
     for_each_change(input, [&](const Change& change) { damage(maps, change); });
-    io::MemoryDevice device(maps.bytes);
+    io::ScratchDevice device(maps.bytes);
     pdata::BlockCache cache(device, 256);
     const std::span<const std::byte> roots(maps.roots);
     try {

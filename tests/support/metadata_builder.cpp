@@ -45,13 +45,23 @@ std::uint64_t nr_used(const std::map<std::uint64_t, std::uint32_t>& counts) {
 
 MetadataImage MetadataImage::copy() {
     MetadataImage other(0);
-    std::vector<std::byte> content(device().size());
-    device().read(0, content);
-    other.device_ = std::make_unique<io::MemoryDevice>(std::move(content));
+    other.device_ = std::make_unique<io::ScratchDevice>(content());
     other.data_bitmaps = data_bitmaps;
     other.metadata_bitmaps = metadata_bitmaps;
     other.device_roots = device_roots;
     return other;
+}
+
+void MetadataImage::resize(std::uint64_t nr_blocks) {
+    std::vector<std::byte> bytes = content();
+    bytes.resize(nr_blocks * kBlockSize);
+    device_ = std::make_unique<io::ScratchDevice>(bytes);
+}
+
+std::vector<std::byte> MetadataImage::content() {
+    std::vector<std::byte> bytes(device().size());
+    device().read(0, bytes);
+    return bytes;
 }
 
 void MetadataImage::edit_raw(MetaBlock where, const Edit& change) {

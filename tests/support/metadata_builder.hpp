@@ -10,7 +10,7 @@
 
 #include <thinsnap/thin_pool.hpp>
 
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 #include "pdata/block.hpp"
 #include "thin/superblock.hpp"
 
@@ -24,10 +24,11 @@ namespace thinsnap::test {
 class MetadataImage {
 public:
     explicit MetadataImage(std::uint64_t nr_blocks)
-        : device_(std::make_unique<io::MemoryDevice>(pdata::kBlockSize * nr_blocks)) {}
+        : device_(std::make_unique<io::ScratchDevice>(pdata::kBlockSize * nr_blocks)) {}
 
-    [[nodiscard]] io::MemoryDevice& device() { return *device_; }
+    [[nodiscard]] io::ScratchDevice& device() { return *device_; }
     [[nodiscard]] MetadataImage copy();
+    void resize(std::uint64_t nr_blocks);
 
     using Edit = std::function<void(pdata::BlockBytes)>;
 
@@ -46,7 +47,9 @@ public:
     std::map<std::uint32_t, MetaBlock> device_roots;
 
 private:
-    std::unique_ptr<io::MemoryDevice> device_;
+    [[nodiscard]] std::vector<std::byte> content();
+
+    std::unique_ptr<io::ScratchDevice> device_;
 };
 
 /// Makes one image.

@@ -15,6 +15,8 @@ void require_aligned(std::uint64_t offset, std::uint64_t length, std::uint64_t a
 
 /// A device that never fails and never loses anything, over SparseBytes. A discarded range reads as
 /// background. Writes must be aligned as O_DIRECT asks, unless it is made otherwise.
+/// What io::ScratchDevice has not: copies that share pages, noise for a background, counts of what
+/// was asked of it.
 class SparseDevice final : public BlockDevice {
 public:
     explicit SparseDevice(SparseBytes content, std::uint64_t alignment = 4096)

@@ -11,7 +11,7 @@
 
 #include "app/interruptible_device.hpp"
 #include "base/fd.hpp"
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 
 namespace thinsnap::test {
 
@@ -92,7 +92,7 @@ TEST_SUITE("app.interrupt") {
 
     TEST_CASE("a signal ends work that reads a device") {
         const app::InterruptHandler handler;
-        io::MemoryDevice memory(4096);
+        io::ScratchDevice memory(4096);
         app::InterruptibleDevice device(memory);
         std::array<std::byte, 16> into{};
         device.read(0, into);

@@ -1,5 +1,6 @@
 #include "io/scratch_device.hpp"
 
+#include <array>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -22,9 +23,20 @@ TEST_SUITE("io.scratch_device") {
             REQUIRE(read[i] == std::byte(i >= 1000 && i < 11000 ? 7 : 0));
     }
 
+    TEST_CASE("gathered pieces stand behind one another") {
+        io::ScratchDevice device(8);
+        const std::array one{std::byte{1}, std::byte{2}};
+        const std::array two{std::byte{3}};
+        const std::array<std::span<const std::byte>, 2> pieces{one, two};
+        device.write_gather(4, pieces);
+        std::array<std::byte, 3> back{};
+        device.read(4, back);
+        CHECK(back == std::array{std::byte{1}, std::byte{2}, std::byte{3}});
+    }
+
     TEST_CASE("what is discarded or zeroed reads as zeros and its neighbours stay") {
-        io::ScratchDevice device(20000);
-        device.write(0, std::vector<std::byte>(20000, std::byte{1}));
+        io::ScratchDevice device(std::vector<std::byte>(20000, std::byte{1}));
+        REQUIRE(device.size() == 20000);
         device.discard(4000, 200);
         device.write_zeros(10000, 5000);
         std::vector<std::byte> read(20000);
@@ -40,6 +52,8 @@ TEST_SUITE("io.scratch_device") {
         CHECK_THROWS_AS(device.read(99, bytes), Error);
         CHECK_THROWS_AS(device.write(99, bytes), Error);
         CHECK_THROWS_AS(device.discard(101, 0), Error);
+        CHECK_THROWS_AS(device.write_zeros(UINT64_MAX, 2), Error);
+        CHECK_THROWS_AS(device.discard(1, UINT64_MAX), Error);
         CHECK_NOTHROW(device.write(98, bytes));
     }
 }

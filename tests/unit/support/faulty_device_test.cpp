@@ -7,14 +7,14 @@
 
 #include <thinsnap/error.hpp>
 
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 
 namespace thinsnap::test {
 
 namespace {
 
 struct Rig {
-    io::MemoryDevice inner{65536};
+    io::ScratchDevice inner{65536};
     FaultyDevice device{inner};
     std::vector<std::byte> ones = std::vector<std::byte>(4096, std::byte{1});
 

@@ -6,14 +6,14 @@
 
 #include <thinsnap/error.hpp>
 
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 
 namespace thinsnap::test {
 
 TEST_SUITE("support.host_file") {
     TEST_CASE("writing into a hole takes space and rewriting takes none") {
         HostDisk disk(3 * 4096);
-        io::MemoryDevice inner(65536);
+        io::ScratchDevice inner(65536);
         HostFile file(disk, inner);
         const std::vector<std::byte> bytes(4096, std::byte{1});
         file.write(2048, bytes); // two units
@@ -25,7 +25,7 @@ TEST_SUITE("support.host_file") {
 
     TEST_CASE("a full disk fails writes and allocations of new space alone") {
         HostDisk disk(4096);
-        io::MemoryDevice inner(65536);
+        io::ScratchDevice inner(65536);
         HostFile file(disk, inner);
         const std::vector<std::byte> bytes(4096, std::byte{1});
         file.allocate(0, 4096);
@@ -37,7 +37,7 @@ TEST_SUITE("support.host_file") {
 
     TEST_CASE("a discard gives back the units that it covers") {
         HostDisk disk(3 * 4096);
-        io::MemoryDevice inner(65536);
+        io::ScratchDevice inner(65536);
         HostFile file(disk, inner);
         file.allocate(0, 3 * 4096);
         file.discard(1, 2 * 4096); // unit 1 alone is covered
@@ -48,7 +48,7 @@ TEST_SUITE("support.host_file") {
 
     TEST_CASE("files on one disk share its space") {
         HostDisk disk(4096);
-        io::MemoryDevice inner(65536);
+        io::ScratchDevice inner(65536);
         HostFile one(disk, inner);
         HostFile two(disk, inner);
         one.allocate(0, 4096);

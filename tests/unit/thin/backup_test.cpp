@@ -67,7 +67,7 @@ void seal(Bytes& backup) {
 }
 
 std::string refusal(const Bytes& backup, BlockDevice& device) {
-    io::MemoryDevice file(backup);
+    io::ScratchDevice file(backup);
     try {
         (void)thin::restore_backup(file, device);
     } catch (const Error& error) {
@@ -82,8 +82,8 @@ TEST_SUITE("thin.backup") {
     TEST_CASE("a restored backup is the same pool and clean") {
         auto image = make_rich_metadata();
         const Bytes backup = back_up(image);
-        io::MemoryDevice file(backup);
-        io::MemoryDevice device(junk(3000));
+        io::ScratchDevice file(backup);
+        io::ScratchDevice device(junk(3000));
         const auto info = thin::restore_backup(file, device);
         CHECK(info.time == 3);
         CHECK(info.chunk_size == 65536);
@@ -97,15 +97,15 @@ TEST_SUITE("thin.backup") {
 
     TEST_CASE("a backup has the blocks in use and no others") {
         auto image = make_rich_metadata();
-        io::MemoryDevice file(back_up(image));
+        io::ScratchDevice file(back_up(image));
         CHECK(thin::inspect_backup(file).nr_blocks ==
               image.superblock().metadata_space_map.nr_allocated);
     }
 
     TEST_CASE("blocks that are not in a backup are left as they are") {
         auto image = make_rich_metadata();
-        io::MemoryDevice file(back_up(image));
-        io::MemoryDevice device(junk(2100));
+        io::ScratchDevice file(back_up(image));
+        io::ScratchDevice device(junk(2100));
         const auto info = thin::restore_backup(file, device);
         const Bytes content = content_of(device);
         std::uint64_t changed = 0;
@@ -133,7 +133,7 @@ TEST_SUITE("thin.backup") {
         for (std::size_t at = 0; at < backup.size(); at += at < 200 ? 1 : 37) {
             Bytes changed = backup;
             changed[at] ^= std::byte{4};
-            io::MemoryDevice target(junk(64));
+            io::ScratchDevice target(junk(64));
             CAPTURE(at);
             CHECK_FALSE(refusal(changed, target).empty());
             CHECK(content_of(target) == junk(64));
@@ -146,7 +146,7 @@ TEST_SUITE("thin.backup") {
         auto image = builder.finish();
         const Bytes backup = back_up(image);
         for (std::size_t size = 0; size < backup.size(); size += 41) {
-            io::MemoryDevice target(junk(64));
+            io::ScratchDevice target(junk(64));
             CHECK_FALSE(
                 refusal(Bytes(backup.begin(), backup.begin() + static_cast<std::ptrdiff_t>(size)),
                         target)
@@ -155,7 +155,7 @@ TEST_SUITE("thin.backup") {
         }
         Bytes longer = backup;
         longer.push_back(std::byte{0});
-        io::MemoryDevice target(junk(64));
+        io::ScratchDevice target(junk(64));
         CHECK(refusal(longer, target).find("expected") != std::string::npos);
     }
 
@@ -163,7 +163,7 @@ TEST_SUITE("thin.backup") {
         "a backup whose records contradict themselves is refused though checksums are right") {
         auto image = make_rich_metadata();
         const Bytes backup = back_up(image);
-        io::MemoryDevice target(junk(3000));
+        io::ScratchDevice target(junk(3000));
         const auto with = [&](std::size_t at, std::uint64_t value) {
             Bytes changed = backup;
             store_le<std::uint64_t>(changed, at, value);
@@ -183,7 +183,7 @@ TEST_SUITE("thin.backup") {
 
     TEST_CASE("a device that is too small is refused with both sizes") {
         auto image = make_rich_metadata();
-        io::MemoryDevice target(junk(2047));
+        io::ScratchDevice target(junk(2047));
         const auto text = refusal(back_up(image), target);
         CHECK(text.find(std::to_string(2048 * kBlockSize)) != std::string::npos);
         CHECK(text.find(std::to_string(2047 * kBlockSize)) != std::string::npos);
@@ -192,7 +192,7 @@ TEST_SUITE("thin.backup") {
 
     TEST_CASE("a restore that fails half-way leaves no pool behind and can be repeated") {
         auto image = make_rich_metadata();
-        io::MemoryDevice file(back_up(image));
+        io::ScratchDevice file(back_up(image));
         MetadataBuilder builder(2048, 40000);
         for (std::uint32_t id = 0; id < 100; ++id)
             builder.add_device(device(id, 300), builder.tree(run(0, id * 300, 300)));
@@ -223,8 +223,8 @@ TEST_SUITE("thin.backup") {
 
     TEST_CASE("an interrupted restore is refused by name and not taken for an empty device") {
         auto image = make_rich_metadata();
-        io::MemoryDevice file(back_up(image));
-        io::MemoryDevice target(junk(3000));
+        io::ScratchDevice file(back_up(image));
+        io::ScratchDevice target(junk(3000));
         FaultyDevice device(target);
         device.fail({.operation = DeviceOperation::write, .at = 2, .for_ever = true});
         CHECK_THROWS_AS((void)thin::restore_backup(file, device), const Error&);

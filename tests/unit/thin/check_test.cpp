@@ -226,7 +226,7 @@ TEST_SUITE("thin.check") {
         for (std::uint64_t i = 0; i < 16; ++i)
             ruin(zeros, MetaBlock(i));
         CHECK(has_line(check(zeros.device()).text, "magic is"));
-        io::MemoryDevice tiny(100);
+        io::ScratchDevice tiny(100);
         CHECK(has_line(check(tiny).text, "too few for a superblock"));
     }
 
