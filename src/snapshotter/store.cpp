@@ -329,23 +329,13 @@ std::vector<DeviceId> condemned_in(const journal::State& state) {
 } // namespace
 
 void Store::remove(std::span<const DeviceId> devices) {
-    bool any = true;
-    const auto build = [&](Draft& draft) {
+    commit([&](Draft& draft) {
         Proposal proposal;
         for (const DeviceId device : devices)
             if (is_condemned(draft.state(), device)) // else another thread was faster
                 propose_removal(draft.state(), device, draft.pool_has(device), proposal);
-        any = !proposal.records.empty();
-        if (!any)
-            throw Error(Errc::not_found, "nothing is left to be deleted");
         return proposal;
-    };
-    try {
-        commit(build);
-    } catch (const Error&) {
-        if (any)
-            throw;
-    }
+    });
 }
 
 std::vector<DeviceId> Store::sweep() {

@@ -191,6 +191,13 @@ run 0 rmi base other:tag
 run 0 pool status --json
 json '.devices == 0 and .data.used_chunks == 0'
 
+rule 'layers that nobody needs any more are pruned'
+run 0 import "$work/next.tar" --name next
+run 0 import "$work/root.tar" --name next
+run 0 prune --json
+json '.removed == [] and .layers == 2 and .bytes > 0'
+run 0 rmi next
+
 rule 'an image with a wrong digest leaves nothing behind'
 mkdir "$work/layout"
 tar -C "$work/layout" -xf "$work/next.tar"
