@@ -42,12 +42,14 @@ public:
                 const oci::ImageSource& source,
                 const oci::Image& image,
                 const ImportOptions& options,
-                std::vector<DeviceId>& made)
+                std::vector<DeviceId>& made,
+                std::vector<journal::Record>& records)
         : context_(context)
         , source_(source)
         , image_(image)
         , options_(options)
-        , made_(made) {}
+        , made_(made)
+        , records_(records) {}
 
     ImportedImage run() {
         ImportedImage imported{.names = names(), .id = image_.config.digest, .layers = {}};
@@ -169,20 +171,15 @@ private:
     }
 
     void record(const ImportedImage& imported, const std::optional<Digest>& top) {
-        context_.store.commit([&](Draft&) {
-            Proposal proposal;
-            for (const std::string& name : imported.names)
-                proposal.records.emplace_back(
-                    journal::ImageSet{{.name = name,
-                                       .manifest_digest = image_.manifest_digest,
-                                       .manifest = image_.manifest,
-                                       .config_digest = image_.config.digest,
-                                       .config = image_.config.raw,
-                                       .diff_ids = image_.config.diff_ids,
-                                       .top_chain = top,
-                                       .created = context_.now()}});
-            return proposal;
-        });
+        for (const std::string& name : imported.names)
+            records_.emplace_back(journal::ImageSet{{.name = name,
+                                                     .manifest_digest = image_.manifest_digest,
+                                                     .manifest = image_.manifest,
+                                                     .config_digest = image_.config.digest,
+                                                     .config = image_.config.raw,
+                                                     .diff_ids = image_.config.diff_ids,
+                                                     .top_chain = top,
+                                                     .created = context_.now()}});
     }
 
     Context& context_;
@@ -190,6 +187,7 @@ private:
     const oci::Image& image_;
     const ImportOptions& options_;
     std::vector<DeviceId>& made_;
+    std::vector<journal::Record>& records_;
 };
 
 /// Takes back the layers of an import that failed, except those that somebody uses by now.
@@ -217,9 +215,11 @@ import_images(Context& context, const oci::ImageSource& source, const ImportOpti
                                 source.images().size()));
     std::vector<ImportedImage> imported;
     std::vector<DeviceId> made;
+    std::vector<journal::Record> records; // of all images: none has a name before all are whole
     try {
         for (const oci::Image& image : source.images())
-            imported.push_back(ImageImport(context, source, image, options, made).run());
+            imported.push_back(ImageImport(context, source, image, options, made, records).run());
+        context.store.commit([&](Draft&) { return Proposal{.records = records}; });
     } catch (...) {
         take_back(context, made);
         throw;

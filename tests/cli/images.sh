@@ -208,6 +208,24 @@ complains sha256
 run 0 pool status --json
 json '.devices == 0 and .data.used_chunks == 0'
 
+rule 'of an archive in which one image is wrong no image gets its name'
+mkdir "$work/blobs"
+cp "$work/root.tar" "$work/blobs/one.tar"
+config() { # DIFF_ID
+    jq -n "{architecture: \"amd64\", os: \"linux\", config: {}, rootfs: {type: \"layers\", diff_ids: [\"sha256:$1\"]}}"
+}
+config "$(sha256sum <"$work/root.tar" | cut -d' ' -f1)" >"$work/blobs/one.json"
+config "$(sha256sum </dev/null | cut -d' ' -f1)" >"$work/blobs/two.json"
+jq -n '[["one", "two"][] | {Config: "blobs/\(.).json", RepoTags: ["\(.):1"], Layers: ["blobs/one.tar"]}]' \
+    >"$work/manifest.json"
+tar -C "$work" -cf "$work/pair.tar" manifest.json blobs
+run 9 import "$work/pair.tar"
+check grep -q 'image two:1: .*sha256' "$work/err"
+run 0 images --json
+json '.images == []'
+run 0 pool status --json
+json '.devices == 0 and .data.used_chunks == 0'
+
 rule 'journal and pool agree, and what they do not is shown before it is changed'
 run 0 pool repair
 prints 'agree'
