@@ -157,12 +157,22 @@ void make_data(CreatedPool& made, const CreatePool& options, Rollback& rollback)
     sync_file(path);
 }
 
-/// The metadata is made under another name, so that a crash never leaves a half made pool.
+/// The metadata is made under another name, so that a crash never leaves a half made pool. The file
+/// is there before anything else is made: it says whose the rest is.
+fs::path unfinished_metadata(const PoolPaths& paths) {
+    return paths.metadata.string() + ".new";
+}
+
+void begin_metadata(const PoolPaths& paths, Rollback& rollback) {
+    make_file(unfinished_metadata(paths), 0, rollback);
+    sync_directory(paths.directory.string());
+}
+
 void make_metadata(CreatedPool& made, Rollback& rollback) {
-    const fs::path beside = made.paths.metadata.string() + ".new";
-    ::unlink(beside.c_str()); // a crash left it; the lock says that nobody is at work on it
+    const fs::path beside = unfinished_metadata(made.paths);
     {
-        io::FileDevice device = make_file(beside, made.metadata_bytes, rollback);
+        io::FileDevice device(beside.string());
+        device.resize(made.metadata_bytes);
         fill_with_zeros(device, 0, made.metadata_bytes);
         const Uuid uuid = make_uuid();
         thin::format_pool(device,
@@ -176,6 +186,25 @@ void make_metadata(CreatedPool& made, Rollback& rollback) {
         throw SystemError(errno, fmt::format("renaming {}", beside.string()));
     rollback.remove_file(made.paths.metadata);
     sync_directory(made.paths.directory.string());
+}
+
+/// A regular file that is one hole: removing it loses nothing.
+bool holds_nothing(const fs::path& path) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat st {};
+    return fd.is_open() && ::fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode) &&
+           ::lseek(fd.get(), 0, SEEK_DATA) < 0 && errno == ENXIO;
+}
+
+/// Removes what a creation left that was killed. The lock says that nobody is at work on it.
+void take_back_unfinished(const PoolPaths& paths) {
+    const fs::path beside = unfinished_metadata(paths);
+    if (!is_there(beside))
+        return;
+    if (holds_nothing(paths.data) && ::unlink(paths.data.c_str()) == 0)
+        sync_directory(paths.data.parent_path().string());
+    if (::unlink(beside.c_str()) != 0)
+        throw SystemError(errno, fmt::format("removing {}", beside.string()));
 }
 
 void refuse_existing(const PoolPaths& paths) {
@@ -206,14 +235,17 @@ CreatedPool create_pool(const fs::path& directory, const CreatePool& options) {
     PoolConfig config = read_pool_config(made.paths.config.string());
     const bool has_config = is_there(made.paths.config);
     if (!options.data.empty()) {
-        if (has_config)
+        const std::string data = fs::absolute(options.data).lexically_normal().string();
+        if (has_config && config.data != data)
             throw Error(Errc::already_exists,
                         fmt::format("{} is there already: name the data in it, not by an option",
                                     made.paths.config.string()));
-        config.data = fs::absolute(options.data).lexically_normal().string();
+        config.data = data;
     }
     made.paths = paths_of(directory, config);
     refuse_own_files(made.paths);
+    take_back_unfinished(made.paths);
+    begin_metadata(made.paths, rollback);
     make_data(made, options, rollback);
     if (!has_config) {
         rollback.remove_file(made.paths.config);

@@ -89,6 +89,30 @@ run 0 pool create "$work/crashed" --size 1M
 check test ! -e "$work/crashed/metadata.new"
 run 0 pool status --pool "$work/crashed"
 
+rule 'a creation that was killed is given again, and data that holds something is kept'
+for data in "$work/killed/data" "$work/elsewhere"; do
+    mkdir "$work/killed"
+    truncate -s 3M "$data"
+    echo text >"$work/killed/thinsnap.toml.new"
+    options=(--size 1M)
+    [[ $data == */killed/* ]] || options+=(--data "$data")
+    run 4 pool create "$work/killed" "${options[@]}"
+    complains 'no pool uses it'
+    touch "$work/killed/metadata.new"
+    echo held >>"$data"
+    run 4 pool create "$work/killed" "${options[@]}"
+    complains 'no pool uses it'
+    check grep -q held "$data"
+    rm "$data"
+    truncate -s 3M "$data"
+    touch "$work/killed/metadata.new"
+    run 0 pool create "$work/killed" "${options[@]}"
+    check test "$(stat -c %s "$data")" = $((1 << 20))
+    check test -z "$(find "$work/killed" -name '*.new')"
+    run 0 pool check --pool "$work/killed"
+    rm -r "$work/killed"
+done
+
 rule 'a pool grows and does not shrink'
 run 0 pool grow --size 20M --metadata-size 3M --json
 json '.data.total_bytes == 20971520 and .metadata.total_bytes == 3145728 and .mode == "write"'
