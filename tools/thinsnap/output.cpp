@@ -94,6 +94,31 @@ void JsonStream::finish(const nlohmann::ordered_json& tail) {
     out_.text(text + "\n}\n");
 }
 
+namespace {
+
+/// A file without a name in the directory where `path` will be: one that is killed leaves nothing.
+/// Not open where the file system, or a missing /proc, does not allow it.
+Fd open_unnamed(const std::string& directory) {
+    if (::access("/proc/self/fd", X_OK) != 0)
+        return {};
+    return Fd(::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+std::string directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+/// \return 0, or errno
+int give_name(const Fd& file, const std::string& name) {
+    const std::string source = fmt::format("/proc/self/fd/{}", file.get());
+    return ::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0
+               ? 0
+               : errno;
+}
+
+} // namespace
+
 OutputFile::OutputFile(std::string path)
     : path_(std::move(path)) {
     struct stat st {};
@@ -105,10 +130,18 @@ OutputFile::OutputFile(std::string path)
     } else if (::stat(path_.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) {
         fd_ = open_file(path_, O_WRONLY);
     } else {
-        const std::string beside = fmt::format("{}.new{}", path_, ::getpid());
+        fd_ = open_unnamed(directory_of(path_));
+        is_unnamed_ = fd_.is_open();
+        if (is_unnamed_)
+            return;
+        const std::string beside = name_beside();
         fd_ = open_file(beside, O_WRONLY | O_CREAT | O_EXCL);
         beside_ = beside;
     }
+}
+
+std::string OutputFile::name_beside() const {
+    return fmt::format("{}.new{}", path_, ::getpid());
 }
 
 OutputFile::~OutputFile() {
@@ -124,15 +157,29 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 
 void OutputFile::commit() {
     write_fully(fd_.get(), std::exchange(pending_, {}), path_);
-    if (beside_.empty())
+    if (beside_.empty() && !is_unnamed_)
         return;
     if (::fsync(fd_.get()) != 0)
         throw SystemError(errno, fmt::format("syncing {}", path_));
-    if (::rename(beside_.c_str(), path_.c_str()) != 0)
+    if (is_unnamed_)
+        put_in_place();
+    if (!beside_.empty() && ::rename(beside_.c_str(), path_.c_str()) != 0)
         throw SystemError(errno, fmt::format("renaming {} to {}", beside_, path_));
     beside_.clear();
-    const auto slash = path_.rfind('/');
-    sync_directory(slash == std::string::npos ? "." : path_.substr(0, slash + 1));
+    sync_directory(directory_of(path_));
+}
+
+/// Under its name, or beside it where another has to be replaced.
+void OutputFile::put_in_place() {
+    int error = give_name(fd_, path_);
+    if (error == EEXIST) {
+        const std::string beside = name_beside();
+        error = give_name(fd_, beside);
+        if (error == 0)
+            beside_ = beside;
+    }
+    if (error != 0)
+        throw SystemError(error, fmt::format("making {}", path_));
 }
 
 } // namespace thinsnap::tools

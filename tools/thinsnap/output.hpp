@@ -52,8 +52,9 @@ private:
     bool first_ = true;
 };
 
-/// A file to be written whole or not at all: made beside, and put in its place by commit(). A
-/// target that is no regular file (a pipe, /dev/stdout) or "-" is written directly.
+/// A file to be written whole or not at all: made without a name, or beside where that cannot be,
+/// and put in its place by commit(). A target that is no regular file (a pipe, /dev/stdout) or "-"
+/// is written directly.
 class OutputFile {
 public:
     explicit OutputFile(std::string path);
@@ -66,8 +67,12 @@ public:
     void commit();
 
 private:
+    [[nodiscard]] std::string name_beside() const;
+    void put_in_place();
+
     std::string path_;
-    std::string beside_; ///< empty when written directly
+    std::string beside_;      ///< to be renamed; empty: there is none
+    bool is_unnamed_ = false; ///< to be given a name
     Fd fd_;
     std::vector<std::byte> pending_;
 };
