@@ -21,6 +21,7 @@ constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 struct State {
     std::atomic<int> signal{0};
     std::array<int, 2> pipe{-1, -1};
+    std::atomic<bool> disregarded{false};
 };
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables) signal handlers have no other
@@ -40,7 +41,7 @@ void wait_for(int fd, short events, int timeout) {
     for (;;) {
         check_interrupt();
         std::array<pollfd, 2> wanted{pollfd{fd, events, 0}, pollfd{state.pipe[0], POLLIN, 0}};
-        const int n = ::poll(wanted.data(), wanted.size(), timeout);
+        const int n = ::poll(wanted.data(), state.disregarded ? 1 : wanted.size(), timeout);
         if (n < 0 && errno != EINTR)
             throw SystemError(errno, "waiting for input or output");
         check_interrupt();
@@ -53,6 +54,7 @@ void wait_for(int fd, short events, int timeout) {
 
 InterruptHandler::InterruptHandler() {
     state.signal = 0;
+    state.disregarded = false;
     if (::pipe2(state.pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0)
         throw SystemError(errno, "making a pipe");
     for (std::size_t i = 0; i < kSignals.size(); ++i) {
@@ -83,8 +85,12 @@ InterruptHandler::~InterruptHandler() {
 
 void check_interrupt() {
     const int signal = state.signal.load(std::memory_order_relaxed);
-    if (signal != 0)
+    if (signal != 0 && !state.disregarded)
         throw Interrupted(signal);
+}
+
+void disregard_interrupts() {
+    state.disregarded = true;
 }
 
 void wait_readable(int fd) {

@@ -50,6 +50,10 @@ private:
 /// \throws Interrupted  when a signal has arrived
 void check_interrupt();
 
+/// What was asked for is done, and a signal does not undo it: the calls here throw no more. A
+/// second signal still kills.
+void disregard_interrupts();
+
 /// Waits until `fd` can be read (or is at its end), or written.
 /// \throws Interrupted, SystemError
 void wait_readable(int fd);

@@ -133,7 +133,15 @@ constexpr Option kSaveOptions[] = {
 
 constexpr Command kCommands[] = {
     {"", "diff", "NAME", "list what a container changed", 1, 1, {}, diff},
-    {"", "commit", "NAME", "make an image of a container", 1, 1, kCommitOptions, commit},
+    {"",
+     "commit",
+     "NAME",
+     "make an image of a container",
+     1,
+     1,
+     kCommitOptions,
+     commit,
+     Effect::changes},
     {"", "export", "NAME", "write what a container changed", 1, 1, kExportOptions, export_changes},
     {"", "save", "IMAGE", "write an image as an OCI archive", 1, 1, kSaveOptions, save},
 };

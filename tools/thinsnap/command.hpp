@@ -55,6 +55,11 @@ struct Context {
     Output& out;
 };
 
+/// What a command is for. Who changes something has done it when run() returns: a signal that comes
+/// then is too late and no reason to say otherwise. What is shown is not shown before it is
+/// printed.
+enum class Effect { shows, changes };
+
 /// One command, as the tables list it.
 struct Command {
     const char* group; ///< "pool", "device", or empty: the command is called by its name alone
@@ -66,6 +71,7 @@ struct Command {
     std::span<const Option> options;
     /// \return the process status
     int (*run)(const Context&, const Arguments&);
+    Effect effect = Effect::shows;
 };
 
 /// "pool create", or "images" for a command without a group.

@@ -85,9 +85,9 @@ constexpr Option kCreateOptions[] = {
 constexpr std::size_t kMany = 1U << 24U;
 
 constexpr Command kCommands[] = {
-    {"", "create", "NAME", "make a container", 1, 1, kCreateOptions, create},
+    {"", "create", "NAME", "make a container", 1, 1, kCreateOptions, create, Effect::changes},
     {"", "list", "", "list containers", 0, 0, {}, list},
-    {"", "rm", "NAME...", "remove containers, all or none", 1, kMany, {}, remove},
+    {"", "rm", "NAME...", "remove containers, all or none", 1, kMany, {}, remove, Effect::changes},
 };
 
 } // namespace

@@ -146,7 +146,7 @@ int device_diff(const Context& context, const Arguments& arguments) {
 constexpr Option kSnapshotOptions[] = {{"origin", "ORIGIN", "the device to take it of"}};
 
 constexpr Command kCommands[] = {
-    {"device", "create", "ID", "make an empty device", 1, 1, {}, device_create},
+    {"device", "create", "ID", "make an empty device", 1, 1, {}, device_create, Effect::changes},
     {"device",
      "snapshot",
      "ID --origin ORIGIN",
@@ -154,8 +154,17 @@ constexpr Command kCommands[] = {
      1,
      1,
      kSnapshotOptions,
-     device_snapshot},
-    {"device", "delete", "ID...", "delete devices, all or none", 1, 1U << 24U, {}, device_delete},
+     device_snapshot,
+     Effect::changes},
+    {"device",
+     "delete",
+     "ID...",
+     "delete devices, all or none",
+     1,
+     1U << 24U,
+     {},
+     device_delete,
+     Effect::changes},
     {"device", "list", "", "list devices and what they use", 0, 0, {}, device_list},
     {"device", "diff", "A B", "list the ranges in which two differ", 2, 2, {}, device_diff},
 };

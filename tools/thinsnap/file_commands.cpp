@@ -188,7 +188,7 @@ int copy(const Context& context, const Arguments& arguments) {
 
 constexpr Command kCommands[] = {
     {"", "ls", "NAME:PATH", "list files of a container", 1, 1, {}, list},
-    {"", "cp", "FROM TO", "copy from or to a container", 2, 2, {}, copy},
+    {"", "cp", "FROM TO", "copy from or to a container", 2, 2, {}, copy, Effect::changes},
     {"", "cat", "NAME:PATH", "print a file of a container", 1, 1, {}, cat},
 };
 

@@ -199,12 +199,28 @@ constexpr Option kRemoveOptions[] = {
 constexpr std::size_t kMany = 1U << 24U;
 
 constexpr Command kCommands[] = {
-    {"", "import", "SOURCE", "make images from a file", 1, 1, kImportOptions, import_source},
+    {"",
+     "import",
+     "SOURCE",
+     "make images from a file",
+     1,
+     1,
+     kImportOptions,
+     import_source,
+     Effect::changes},
     {"", "images", "", "list images", 0, 0, {}, list_images},
     {"", "history", "IMAGE", "show how an image was made", 1, 1, {}, show_history},
-    {"", "tag", "IMAGE NAME", "give an image one more name", 2, 2, {}, tag},
-    {"", "rmi", "IMAGE...", "remove images", 1, kMany, kRemoveOptions, remove_images},
-    {"", "prune", "", "remove layers that nobody needs", 0, 0, {}, prune},
+    {"", "tag", "IMAGE NAME", "give an image one more name", 2, 2, {}, tag, Effect::changes},
+    {"",
+     "rmi",
+     "IMAGE...",
+     "remove images",
+     1,
+     kMany,
+     kRemoveOptions,
+     remove_images,
+     Effect::changes},
+    {"", "prune", "", "remove layers that nobody needs", 0, 0, {}, prune, Effect::changes},
 };
 
 } // namespace

@@ -49,6 +49,8 @@ int run(const std::vector<std::string>& arguments) {
                               .json = request.json,
                               .out = out};
         status = request.command->run(context, Arguments(request.options, request.words));
+        if (request.command->effect == Effect::changes)
+            app::disregard_interrupts();
     }
     out.flush();
     return status;

@@ -159,7 +159,15 @@ constexpr Command kCommands[] = {
     {"pool", "check", "", "check all metadata", 0, 0, kCheckOptions, pool_check},
     {"pool", "dump", "", "print the metadata as thin_dump does", 0, 0, kDumpOptions, pool_dump},
     {"pool", "backup", "FILE", "copy the metadata to FILE, or to -", 1, 1, {}, pool_backup},
-    {"pool", "restore", "FILE", "put a backup in place", 1, 1, kRestoreOptions, pool_restore},
+    {"pool",
+     "restore",
+     "FILE",
+     "put a backup in place",
+     1,
+     1,
+     kRestoreOptions,
+     pool_restore,
+     Effect::changes},
 };
 
 } // namespace

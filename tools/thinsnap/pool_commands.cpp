@@ -109,9 +109,17 @@ constexpr Option kGrowOptions[] = {
 };
 
 constexpr Command kCommands[] = {
-    {"pool", "create", "[DIR]", "make a pool", 0, 1, kCreateOptions, pool_create},
+    {"pool", "create", "[DIR]", "make a pool", 0, 1, kCreateOptions, pool_create, Effect::changes},
     {"pool", "status", "", "show use, mode and transaction id", 0, 0, {}, pool_status},
-    {"pool", "grow", "", "make data, metadata or both larger", 0, 0, kGrowOptions, pool_grow},
+    {"pool",
+     "grow",
+     "",
+     "make data, metadata or both larger",
+     0,
+     0,
+     kGrowOptions,
+     pool_grow,
+     Effect::changes},
     {"pool",
      "set-transaction-id",
      "FROM TO",
@@ -119,7 +127,8 @@ constexpr Command kCommands[] = {
      2,
      2,
      {},
-     pool_set_transaction_id},
+     pool_set_transaction_id,
+     Effect::changes},
 };
 
 } // namespace

@@ -57,7 +57,15 @@ constexpr Option kRepairOptions[] = {
 };
 
 constexpr Command kCommands[] = {
-    {"pool", "repair", "", "compare journal and pool", 0, 0, kRepairOptions, repair},
+    {"pool",
+     "repair",
+     "",
+     "compare journal and pool",
+     0,
+     0,
+     kRepairOptions,
+     repair,
+     Effect::changes},
 };
 
 } // namespace
