@@ -3,12 +3,10 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <fmt/core.h>
-
-#include <thinsnap/error.hpp>
 
 #include "support/random.hpp"
 
+#include "crash/cuts.hpp"
 #include "crash/store_world.hpp"
 
 // The power goes off during each I/O of journal and pool together. Afterwards nothing that was
@@ -44,43 +42,15 @@ Start prepare(const Scenario& scenario) {
     return {world.after_cut({}), world.ledger()};
 }
 
-/// \return whether all of it was done
-bool run_until_cut(StoreWorld& world, std::uint64_t cut, const Steps& steps) {
-    world.power().cut_during(cut);
-    try {
-        world.open();
-        steps(world);
-    } catch (const PowerCut&) {
-        return false;
-    } catch (const Error&) { // of a change that the power cut broke off
-        if (!world.power().is_off())
-            throw;
-        return false;
-    }
-    if (world.power().is_off()) // in a checkpoint, which may fail
-        return false;
-    world.power().cut_now();
-    return true;
+void judge_all(StoreWorld& world, std::size_t effort, std::uint64_t seed, CutReport& report) {
+    judge_all(world, report.cuts, effort, seed, report, [&](const StoreImages& images) {
+        return judge(images, world.ledger());
+    });
 }
 
-struct Report {
-    std::uint64_t cuts = 0;
-    std::uint64_t images = 0;
-    std::vector<std::string> violations;
-};
-
-void judge_all(StoreWorld& world, std::size_t effort, std::uint64_t seed, Report& report) {
-    for (const Survivors& survivors : choose_survivors(world.unflushed().size(), 3, effort, seed)) {
-        ++report.images;
-        for (const std::string& text : judge(world.after_cut(survivors), world.ledger()))
-            report.violations.push_back(
-                fmt::format("cut {}, survivors {}: {}", report.cuts, survivors.text(), text));
-    }
-}
-
-Report cut_everywhere(const Scenario& scenario, std::uint64_t seed, const Broken& broken = {}) {
+CutReport cut_everywhere(const Scenario& scenario, std::uint64_t seed, const Broken& broken = {}) {
     const Start start = prepare(scenario);
-    Report report;
+    CutReport report;
     const bool control = broken.directory != BrokenSync::none || broken.data != BrokenBarrier::none;
     for (bool completed = false; !completed;) {
         ++report.cuts;
@@ -97,10 +67,8 @@ Report cut_everywhere(const Scenario& scenario, std::uint64_t seed, const Broken
 }
 
 void require_safe(const Scenario& scenario) {
-    const Report report = cut_everywhere(scenario, test_seed());
-    MESSAGE(report.cuts, " cuts and ", report.images, " images");
-    for (const std::string& violation : report.violations)
-        FAIL_CHECK(violation);
+    const CutReport report = cut_everywhere(scenario, test_seed());
+    report.require_none();
     CHECK(report.cuts > 10);
     CHECK(report.images > report.cuts);
 }
@@ -132,7 +100,7 @@ Scenario with_checkpoints() {
 }
 
 bool is_noticed(const Scenario& scenario, const Broken& broken) {
-    const Report report = cut_everywhere(scenario, 1, broken);
+    const CutReport report = cut_everywhere(scenario, 1, broken);
     if (!report.violations.empty())
         MESSAGE("noticed: ", report.violations.front());
     return !report.violations.empty();
@@ -170,16 +138,15 @@ TEST_SUITE("crash.store") {
     }
 
     TEST_CASE("a power cut while the first store of a pool is opened does no harm") {
-        Report report;
+        CutReport report;
         const PoolImages fresh = format_images({});
         for (bool completed = false; !completed;) {
             ++report.cuts;
             StoreWorld world({fresh, {}});
-            completed = run_until_cut(world, report.cuts, [](StoreWorld&) {});
+            completed = run_until_cut<StoreWorld>(world, report.cuts, [](StoreWorld&) {});
             judge_all(world, 4, mix(test_seed(), report.cuts), report);
         }
-        for (const std::string& violation : report.violations)
-            FAIL_CHECK(violation);
+        report.require_none();
         CHECK(report.cuts > 5);
     }
 
@@ -189,7 +156,7 @@ TEST_SUITE("crash.store") {
                                     world.remove_container("old");
                                 }};
         const Start start = prepare(scenario);
-        Report report;
+        CutReport report;
         for (bool completed = false; !completed;) {
             report.cuts += long_run() ? 1U : 3U;
             StoreWorld first(start.images);
@@ -201,19 +168,17 @@ TEST_SUITE("crash.store") {
             for (std::uint64_t cut = 1; !recovered; ++cut) {
                 StoreWorld second(left);
                 second.ledger() = first.ledger();
-                recovered = run_until_cut(second, cut, [](StoreWorld&) {});
+                recovered = run_until_cut<StoreWorld>(second, cut, [](StoreWorld&) {});
                 judge_all(second, 1, mix(report.cuts, cut), report);
             }
         }
-        MESSAGE(report.images, " images");
-        for (const std::string& violation : report.violations)
-            FAIL_CHECK(violation);
+        report.require_none();
         CHECK(report.images > 100);
     }
 
     TEST_CASE("a killed process leaves what the next one can trust although the power goes off") {
         const Start start = prepare(kLife);
-        Report report;
+        CutReport report;
         for (bool completed = false; !completed;) {
             ++report.cuts;
             StoreWorld world(start.images, 400);
@@ -226,9 +191,7 @@ TEST_SUITE("crash.store") {
             world.power().cut_now();
             judge_all(world, 1, mix(test_seed(), report.cuts), report);
         }
-        MESSAGE(report.images, " images");
-        for (const std::string& violation : report.violations)
-            FAIL_CHECK(violation);
+        report.require_none();
         CHECK(report.cuts > 50);
     }
 

@@ -28,12 +28,12 @@ namespace {
 
 constexpr std::uint64_t kBytes = 80'000; // of a layer: two chunks
 
-snapshotter::StoreOptions options(std::uint64_t journal_limit) {
+} // namespace
+
+snapshotter::StoreOptions small_journal(std::uint64_t journal_limit) {
     return {
         .journal = {.headroom = 1024, .checkpoint_factor = 2, .checkpoint_minimum = journal_limit}};
 }
-
-} // namespace
 
 StoreWorld::StoreWorld(const StoreImages& images, std::uint64_t journal_limit)
     : metadata_(power_, images.pool.metadata)
@@ -43,7 +43,7 @@ StoreWorld::StoreWorld(const StoreImages& images, std::uint64_t journal_limit)
 
 void StoreWorld::open() {
     pool_ = engine::open_embedded_pool(metadata_, data_, kSmallCaches);
-    store_ = snapshotter::open_store(*pool_, directory_, options(journal_limit_));
+    store_ = snapshotter::open_store(*pool_, directory_, small_journal(journal_limit_));
 }
 
 void StoreWorld::kill() {
@@ -163,24 +163,32 @@ void StoreWorld::remove_layer(std::uint64_t chain) {
     ledger_.layers[chain].fate = Fate::gone;
 }
 
-std::vector<std::uint64_t> StoreWorld::unflushed() const {
-    std::vector<std::uint64_t> numbers = directory_.unflushed();
-    for (const VolatileDevice* device : {&metadata_, &data_})
+std::vector<std::uint64_t> unflushed_of(const StoreDisks& disks) {
+    std::vector<std::uint64_t> numbers = disks.directory.unflushed();
+    for (const VolatileDevice* device : {&disks.metadata, &disks.data})
         for (const auto& operation : device->unflushed())
             numbers.push_back(operation.number);
     std::ranges::sort(numbers);
     return numbers;
 }
 
-StoreImages StoreWorld::after_cut(const Survivors& survivors) const {
-    const std::array<const VolatileDevice*, 2> disks{&metadata_, &data_};
-    auto images = images_after_cut(disks, survivors, directory_.unflushed());
+StoreImages images_of(const StoreDisks& disks, const Survivors& survivors) {
+    const std::array devices{&disks.metadata, &disks.data};
+    auto images = images_after_cut(devices, survivors, disks.directory.unflushed());
     return {{std::move(images.at(0)), std::move(images.at(1))},
-            directory_.image_after_cut(survivors, disks.size(), unflushed())};
+            disks.directory.image_after_cut(survivors, devices.size(), unflushed_of(disks))};
 }
 
-StoreImages empty_store() {
-    StoreWorld world({format_images({}), {}});
+std::vector<std::uint64_t> StoreWorld::unflushed() const {
+    return unflushed_of({metadata_, data_, directory_});
+}
+
+StoreImages StoreWorld::after_cut(const Survivors& survivors) const {
+    return images_of({metadata_, data_, directory_}, survivors);
+}
+
+StoreImages empty_store(const WorldShape& shape) {
+    StoreWorld world({format_images(shape), {}});
     world.open();
     world.kill();
     return world.after_cut({});
@@ -202,14 +210,14 @@ public:
         try {
             {
                 const auto pool = engine::open_embedded_pool(metadata_, data_, kSmallCaches);
-                const auto store = snapshotter::open_store(*pool, directory_, options(1U << 20U));
+                const auto store = snapshotter::open_store(*pool, directory_, small_journal());
                 store->read([&](const State& state) { check(state, *pool); });
                 use(*store);
             }
             const auto pool = engine::open_embedded_pool(metadata_, data_, kSmallCaches);
             for (const auto& finding : snapshotter::compare(*pool, directory_))
                 complain("repair finds: " + finding.text);
-            const auto store = snapshotter::open_store(*pool, directory_, options(1U << 20U));
+            const auto store = snapshotter::open_store(*pool, directory_, small_journal());
             if (store->recovery().outcome != snapshotter::Recovery::Outcome::clean)
                 complain("the second opening finds something to be done");
         } catch (const Error& error) {

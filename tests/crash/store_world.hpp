@@ -100,7 +100,20 @@ private:
 };
 
 /// An empty pool and its empty journal.
-[[nodiscard]] StoreImages empty_store();
+[[nodiscard]] StoreImages empty_store(const WorldShape& shape = {});
+
+/// Little headroom to copy around; a checkpoint from `journal_limit` bytes on.
+[[nodiscard]] snapshotter::StoreOptions small_journal(std::uint64_t journal_limit = 1U << 20U);
+
+/// The disks of one machine.
+struct StoreDisks {
+    const VolatileDevice& metadata;
+    const VolatileDevice& data;
+    const VolatileDirectory& directory;
+};
+/// Numbers of the unflushed operations of all of them, ascending.
+[[nodiscard]] std::vector<std::uint64_t> unflushed_of(const StoreDisks& disks);
+[[nodiscard]] StoreImages images_of(const StoreDisks& disks, const Survivors& survivors);
 
 /// Opens what a crash left and compares it with the ledger. \return what is wrong
 [[nodiscard]] std::vector<std::string> judge(const StoreImages& images, const Ledger& ledger);
