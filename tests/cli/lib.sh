@@ -89,4 +89,8 @@ eventually() {
 }
 
 # The pool has a lock holder at this moment.
-is_locked() { ! "$program" --lock-timeout 0 pool set-transaction-id 0 0; }
+is_locked() {
+    local status=0
+    "$program" --lock-timeout 0 pool set-transaction-id 0 0 || status=$?
+    ((status == 6))
+}
