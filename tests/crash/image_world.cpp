@@ -19,6 +19,7 @@
 
 #include "support/image_builder.hpp"
 #include "support/journal_samples.hpp"
+#include "support/tar_builder.hpp"
 
 namespace thinsnap::test {
 
@@ -33,7 +34,7 @@ Bytes lower_layer() {
         .directory("etc")
         .file("etc/motd", "first")
         .file("large", std::string(150'000, 'x'))
-        .finish();
+        .finished_bytes();
 }
 
 std::unique_ptr<oci::ImageSource>
@@ -50,12 +51,13 @@ HostFiles::HostFiles() {
     std::filesystem::create_directory(directory_ / "tree");
     replace_text_file((directory_ / "tree/motd").string(), "copied");
     replace_text_file((directory_ / "tree/large").string(), std::string(100'000, 'y'));
-    first_ = make_source(directory_ / "first",
-                         "first:latest",
-                         TarBuilder().file("etc/motd", "upper").file(".wh.large", "").finish());
+    first_ =
+        make_source(directory_ / "first",
+                    "first:latest",
+                    TarBuilder().file("etc/motd", "upper").file(".wh.large", "").finished_bytes());
     second_ = make_source(directory_ / "second",
                           "second:latest",
-                          TarBuilder().file("second", std::string(90'000, 'z')).finish());
+                          TarBuilder().file("second", std::string(90'000, 'z')).finished_bytes());
 }
 
 ImageWorld::ImageWorld(const StoreImages& images, const HostFiles& files, Known& known)

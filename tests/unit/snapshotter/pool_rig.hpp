@@ -15,6 +15,7 @@
 
 #include "support/embedded_pool_harness.hpp"
 #include "support/image_builder.hpp"
+#include "support/tar_builder.hpp"
 #include "support/temp_dir.hpp"
 #include "support/volatile_directory.hpp"
 
@@ -22,7 +23,7 @@ namespace thinsnap::test {
 
 /// A tar with one file.
 [[nodiscard]] inline Bytes layer_with(const std::string& name, const std::string& content) {
-    return TarBuilder().file(name, content).finish();
+    return TarBuilder().file(name, content).finished_bytes();
 }
 
 /// An image of one layer for each tar.
