@@ -222,6 +222,30 @@ TEST_SUITE("oci.source") {
         CHECK(source.images()[1].layers.size() == 1);
     }
 
+    TEST_CASE("of several images a damaged one is named and none is left out in silence") {
+        const Place place;
+        ImageSpec other = two_layers({"other:1"});
+        other.layers.pop_back();
+        auto files = oci_layout({two_layers({"demo:1"}), other});
+        const std::string manifest =
+            place.open(oci_layout({other})).images()[0].manifest_digest.hex();
+        REQUIRE(files.erase("blobs/sha256/" + manifest) == 1);
+        CHECK(contains(place.failure(files),
+                       "image 'other:1': blob sha256:" + manifest + " is missing"));
+    }
+
+    TEST_CASE("what is missing of another platform is no obstacle") {
+        Place place;
+        place.options.platform = oci::parse_platform("linux/amd64");
+        auto files = multi_platform({"linux/arm64", "linux/amd64"});
+        const auto amd64 = place.open(files).images()[0].manifest_digest;
+        place.options.platform = oci::parse_platform("linux/arm64");
+        const auto arm64 = place.open(files).images()[0].manifest_digest;
+        REQUIRE(files.erase("blobs/sha256/" + arm64.hex()) == 1);
+        place.options.platform = oci::parse_platform("linux/amd64");
+        CHECK(place.open(files).images()[0].manifest_digest == amd64);
+    }
+
     TEST_CASE("the wanted platform is found through indexes in indexes") {
         Place place;
         const auto files = multi_platform({"linux/arm64", "linux/amd64", "linux/arm/v7"});
