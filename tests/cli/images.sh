@@ -46,6 +46,18 @@ json '.images[0].layers[0].existed'
 run 0 rmi packed piped
 prints '0 layers'
 
+rule 'two imports at once make a layer they share once'
+echo shared >"$root/etc/shared"
+tar -C "$root" --sort=name --owner=5 --group=7 -cf "$work/shared.tar" .
+"$program" import "$work/shared.tar" --name left --json --lock-timeout 60 >"$work/left" 2>&1 &
+left=$!
+run 0 import "$work/shared.tar" --name right --json --lock-timeout 60
+check wait "$left"
+check test "$(cat "$work/out" "$work/left" | jq -s 'map(.images[0].layers[0].existed) | sort | tostring')" = '"[false,true]"'
+check test "$(cat "$work/out" "$work/left" | jq -s 'map(.images[0].layers[0].device) | unique | length')" = 1
+run 0 rmi left right
+prints '1 layer'
+
 rule 'one name for several images is refused, as is one that cannot be'
 run 2 import "$work/root.tar" --name 'two words'
 complains 'image name'
