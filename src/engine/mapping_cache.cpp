@@ -1,6 +1,8 @@
 #include "engine/mapping_cache.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
 
 namespace thinsnap::engine {
 
@@ -17,11 +19,22 @@ std::uint64_t scatter(std::uint64_t key) {
 } // namespace
 
 MappingCache::MappingCache(std::size_t bytes)
-    : slots_per_shard_(std::max<std::size_t>(bytes / sizeof(Slot) / kShards, 1)) {
+    : slots_per_shard_(std::max<std::size_t>(bytes / sizeof(Slot) / kShards, 1))
+    // Not a vector, which would write it all: most commands look at a few mappings only. A slot of
+    // zeros is an unused one.
+    , memory_(static_cast<Slot*>(std::calloc(kShards * slots_per_shard_, sizeof(Slot)))) {
+    if (!memory_)
+        throw std::bad_alloc();
+    std::span<Slot> rest(memory_.get(), kShards * slots_per_shard_);
     for (Shard& shard : shards_) {
         const MutexLock lock(shard.mutex);
-        shard.slots.resize(slots_per_shard_);
+        shard.slots = rest.first(slots_per_shard_);
+        rest = rest.subspan(slots_per_shard_);
     }
+}
+
+void MappingCache::Free::operator()(Slot* slots) const noexcept {
+    std::free(slots);
 }
 
 std::uint64_t MappingCache::new_instance() {

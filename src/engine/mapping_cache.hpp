@@ -4,8 +4,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "base/mutex.hpp"
 #include "thin/mapping.hpp"
@@ -13,8 +14,9 @@
 namespace thinsnap::engine {
 
 /// Decoded mappings of open devices, so that reads and in-place writes of chunks used lately touch
-/// neither the metadata trees nor their lock. Fixed memory; a newer entry replaces an older one in
-/// its place.
+/// neither the metadata trees nor their lock. Fixed memory, all taken at the start, though the
+/// system provides its pages when they are first used; a newer entry replaces an older one in its
+/// place.
 ///
 /// Whoever changes a mapping holds the chunk's range exclusively and tells the cache before letting
 /// go; whoever fills it in holds the range shared. So an entry is never older than its mapping.
@@ -47,7 +49,10 @@ private:
     };
     struct alignas(64) Shard {
         Mutex mutex;
-        std::vector<Slot> slots TS_GUARDED_BY(mutex);
+        std::span<Slot> slots TS_GUARDED_BY(mutex); ///< of memory_
+    };
+    struct Free {
+        void operator()(Slot* slots) const noexcept;
     };
     struct Place {
         Shard& shard;
@@ -59,6 +64,7 @@ private:
 
     std::array<Shard, kShards> shards_;
     std::size_t slots_per_shard_;
+    std::unique_ptr<Slot, Free> memory_;
     std::atomic<std::uint64_t> next_instance_ = 1;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/mapping_cache.hpp"
 
+#include <cstdint>
+#include <fstream>
 #include <optional>
 
 #include <doctest/doctest.h>
@@ -77,6 +79,21 @@ TEST_SUITE("engine.mapping_cache") {
             }
         CHECK(known > 0);
         CHECK(known < 10000);
+    }
+
+    TEST_CASE("a cache takes memory as it is used") {
+        const auto resident = [] {
+            std::ifstream statm("/proc/self/statm");
+            std::uint64_t all = 0;
+            std::uint64_t pages = 0;
+            statm >> all >> pages;
+            return pages * 4096;
+        };
+        constexpr std::uint64_t kBytes = std::uint64_t{256} << 20U;
+        const std::uint64_t before = resident();
+        MappingCache cache(kBytes);
+        cache.put(cache.new_instance(), VirtualChunk(1), std::nullopt);
+        CHECK(resident() - before < kBytes / 2);
     }
 }
 
