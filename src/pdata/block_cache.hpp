@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -76,7 +77,12 @@ public:
     /// \throws SystemError      it cannot be read
     [[nodiscard]] ReadRef read(MetaBlock where, BlockKind kind);
 
-    /// Likewise, to be changed: the block was allocated in the running transaction.
+    /// Reads blocks that are about to be asked for, near ones in one call, unless they are here.
+    /// Only a hint: what cannot be read, or is not a valid block of that kind, is left to read().
+    /// Nobody creates or changes one of them meanwhile.
+    void read_ahead(std::span<const MetaBlock> blocks, BlockKind kind);
+
+    /// As read(), to be changed: the block was allocated in the running transaction.
     [[nodiscard]] WriteRef write(MetaBlock where, BlockKind kind);
 
     /// A block that is to be filled anew; all zeros. What was at that place is not read.
@@ -114,6 +120,9 @@ private:
     [[nodiscard]] Frame& place_for(MetaBlock where, BlockKind kind) TS_REQUIRES(mutex_);
     [[nodiscard]] Frame* find_victim() TS_REQUIRES(mutex_);
     void load(Frame& frame);
+    [[nodiscard]] std::vector<MetaBlock> absent_of(std::span<const MetaBlock> blocks) const;
+    void load_run(std::span<const MetaBlock> run, BlockKind kind);
+    void keep(MetaBlock where, BlockKind kind, std::span<const std::byte> content);
     [[nodiscard]] std::vector<Frame*> pin_dirty();
     void write_sorted(std::span<Frame*> frames);
     void write_run(std::span<Frame* const> run);

@@ -11,6 +11,8 @@ namespace thinsnap::pdata {
 
 namespace {
 
+constexpr std::uint32_t kReadAhead = 64; // nodes
+
 [[noreturn]] void too_deep(MetaBlock where) {
     throw CorruptionError(
         "btree node", where.value(), fmt::format("the tree is deeper than {} levels", kMaxDepth));
@@ -56,47 +58,61 @@ std::optional<std::uint64_t> BtreeReader::find64(MetaBlock root, std::uint64_t k
     return load_le<std::uint64_t>(value, 0);
 }
 
-bool BtreeReader::visit_from(
-    MetaBlock where, std::uint64_t from, std::uint64_t& next, const Visit& visit, int depth) const {
+void BtreeReader::read_ahead(NodeView node, std::uint32_t from) const {
+    std::vector<MetaBlock> children;
+    for (std::uint32_t i = from; i < node.size() && i < from + kReadAhead; ++i)
+        children.push_back(node.child(i));
+    cache_.read_ahead(children, BlockKind::node);
+}
+
+bool BtreeReader::visit_from(MetaBlock where, Walk& walk, int depth) const {
     if (depth >= kMaxDepth)
         too_deep(where);
     const ReadRef block = node(where);
     const NodeView view(block.bytes());
-    std::uint32_t i = view.floor_index(from).value_or(0);
+    std::uint32_t i = view.floor_index(walk.from).value_or(0);
     if (view.is_leaf()) {
         if (view.size() == 0 && depth > 0)
             throw CorruptionError("btree node", where.value(), "is an empty leaf below a root");
-        if (i < view.size() && view.key(i) < from)
+        if (i < view.size() && view.key(i) < walk.from)
             ++i;
         for (; i < view.size(); ++i) {
             // Also what ends a walk through nodes that are reached again and again.
-            if (view.key(i) < next)
-                throw CorruptionError("btree node",
-                                      where.value(),
-                                      fmt::format("key {} comes after {}", view.key(i), next - 1));
-            next = view.key(i) + 1;
-            if (!visit(view.key(i), view.value(i)))
+            if (view.key(i) < walk.next)
+                throw CorruptionError(
+                    "btree node",
+                    where.value(),
+                    fmt::format("key {} comes after {}", view.key(i), walk.next - 1));
+            walk.next = view.key(i) + 1;
+            if (!walk.visit(view.key(i), view.value(i)))
                 return false;
         }
         return true;
     }
-    for (; i < view.size(); ++i)
-        if (!visit_from(view.child(i), from, next, visit, depth + 1))
+    for (std::uint32_t ahead = i; i < view.size(); ++i) {
+        if (walk.reads_ahead && i == ahead) {
+            read_ahead(view, i);
+            ahead += kReadAhead;
+        }
+        if (!visit_from(view.child(i), walk, depth + 1))
             return false;
+    }
     return true;
 }
 
 void BtreeReader::for_each(MetaBlock root, std::uint64_t from, const Visit& visit) const {
-    std::uint64_t next = from;
-    static_cast<void>(visit_from(root, from, next, visit, 0));
+    Walk walk{.from = from, .next = from, .visit = visit, .reads_ahead = true};
+    static_cast<void>(visit_from(root, walk, 0));
 }
 
 std::optional<Entry> BtreeReader::find_next(MetaBlock root, std::uint64_t key) const {
     std::optional<Entry> found;
-    for_each(root, key, [&](std::uint64_t at, std::span<const std::byte> value) {
+    const Visit take = [&](std::uint64_t at, std::span<const std::byte> value) {
         found = Entry{at, {value.begin(), value.end()}};
         return false;
-    });
+    };
+    Walk walk{.from = key, .next = key, .visit = take};
+    static_cast<void>(visit_from(root, walk, 0));
     return found;
 }
 

@@ -110,6 +110,55 @@ TEST_SUITE("pdata.block_cache") {
         CHECK(rig.mark(5) == 1);
     }
 
+    TEST_CASE("blocks near each other are read ahead in one call") {
+        CacheRig rig;
+        rig.fill(10, 40);
+        rig.cache.write_back();
+        rig.cache.drop_all();
+        const std::array wanted{MetaBlock(30),
+                                MetaBlock(12),
+                                MetaBlock(17),
+                                MetaBlock(26),
+                                MetaBlock(21),
+                                MetaBlock(12)};
+        rig.cache.read_ahead(wanted, BlockKind::bitmap);
+        CHECK(rig.device.count(DeviceOperation::read) == 1);
+        for (const MetaBlock block : wanted)
+            CHECK(rig.mark(block.value()) == 1);
+        CHECK(rig.device.count(DeviceOperation::read) == 1);
+        CHECK(rig.mark(13) == 1); // nobody asked for it
+        CHECK(rig.device.count(DeviceOperation::read) == 2);
+    }
+
+    TEST_CASE("reading ahead leaves what is here as it is") {
+        CacheRig rig;
+        rig.fill(10, 14);
+        rig.cache.write_back();
+        rig.cache.drop_all();
+        rig.cache.write(MetaBlock(11), BlockKind::bitmap).bytes()[100] = std::byte{9};
+        rig.cache.read_ahead(std::array{MetaBlock(10), MetaBlock(11), MetaBlock(12)},
+                             BlockKind::bitmap);
+        CHECK(rig.mark(11) == 9);
+        CHECK(rig.mark(12) == 1);
+    }
+
+    TEST_CASE("what cannot be read ahead is left to who reads it") {
+        CacheRig rig;
+        rig.fill(10, 12);
+        rig.cache.write_back();
+        rig.cache.drop_all();
+        const std::array wanted{
+            MetaBlock(10), MetaBlock(11), MetaBlock(12), MetaBlock(kBlocks), MetaBlock(UINT64_MAX)};
+        rig.device.fail({.operation = DeviceOperation::read});
+        rig.cache.read_ahead(wanted, BlockKind::bitmap);
+        rig.cache.read_ahead(wanted, BlockKind::bitmap);
+        const std::uint64_t reads = rig.device.count(DeviceOperation::read);
+        CHECK(rig.mark(10) == 1);
+        CHECK(rig.mark(11) == 1);
+        CHECK(rig.device.count(DeviceOperation::read) == reads);
+        CHECK_THROWS_AS(static_cast<void>(rig.mark(12)), CorruptionError);
+    }
+
     TEST_CASE("more blocks than the cache holds can be read again") {
         CacheRig rig;
         rig.fill(1, 1500, 3);
