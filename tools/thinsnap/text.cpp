@@ -38,7 +38,10 @@ std::string printable(std::string_view bytes) {
     std::string text;
     while (!bytes.empty()) {
         const std::size_t length = bytes.front() == '\\' ? 0 : printable_utf8_length(bytes);
-        text += length == 0 ? escaped(bytes.front()) : std::string(bytes.substr(0, length));
+        if (length == 0)
+            text += escaped(bytes.front());
+        else
+            text += bytes.substr(0, length);
         bytes.remove_prefix(std::max<std::size_t>(length, 1));
     }
     return text;
@@ -64,18 +67,18 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
             widths[column] = std::max(widths[column], width(cell(row, column)));
     std::string text;
     for (std::size_t row = 0; row < rows.size(); ++row) {
-        std::string line;
+        const std::size_t begin = text.size();
         for (std::size_t column = 0; column < heading.size(); ++column) {
-            const std::string padding(widths[column] - width(cell(row, column)), ' ');
+            const std::string_view content = cell(row, column);
+            const std::size_t padding = widths[column] - width(content);
             const bool is_right = heading[column].starts_with('>');
-            line += fmt::format("{}{}{}{}",
-                                column == 0 ? "" : kGap,
-                                is_right ? padding : "",
-                                cell(row, column),
-                                is_right ? "" : padding);
+            text += column == 0 ? "" : kGap;
+            text.append(is_right ? padding : 0, ' ');
+            text += content;
+            text.append(is_right ? 0 : padding, ' ');
         }
-        line.erase(line.find_last_not_of(' ') + 1);
-        text += line + "\n";
+        text.resize(std::max(begin, text.find_last_not_of(' ') + 1));
+        text += '\n';
     }
     return text;
 }
