@@ -1,6 +1,7 @@
 #include "bench_pool.hpp"
 
 #include <cerrno>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -9,6 +10,8 @@
 #include <thinsnap/error.hpp>
 
 #include "thin/format_pool.hpp"
+
+#include "measure.hpp"
 
 namespace thinsnap::bench {
 
@@ -33,6 +36,19 @@ void RawFile::write(std::uint64_t offset, std::span<const std::byte> from) const
 void RawFile::flush() const {
     if (::fdatasync(fd_.get()) != 0)
         throw SystemError(errno, "flushing the raw file");
+}
+
+AppendedFile::AppendedFile(const fs::path& path)
+    : fd_(open_file(path, O_WRONLY | O_CREAT | O_APPEND)) {}
+
+double AppendedFile::append_and_sync(int times) {
+    const std::vector<char> line(200, 'x');
+    return 1e6 / times * seconds([&] {
+               for (int i = 0; i < times; ++i)
+                   if (::write(fd_.get(), line.data(), line.size()) < 0 ||
+                       ::fdatasync(fd_.get()) != 0)
+                       throw SystemError(errno, "appending to a file");
+           });
 }
 
 BenchPool::BenchPool(const fs::path& directory, const BenchPoolOptions& options)

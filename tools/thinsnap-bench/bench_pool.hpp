@@ -29,6 +29,17 @@ private:
     Fd fd_;
 };
 
+/// What a journal costs at least: lines appended to a file that grows, each made durable.
+class AppendedFile {
+public:
+    explicit AppendedFile(const fs::path& path);
+    /// \return microseconds for each of `times`
+    double append_and_sync(int times);
+
+private:
+    Fd fd_;
+};
+
 struct BenchPoolOptions {
     std::uint64_t data_bytes = 0;
     std::uint64_t metadata_bytes = 64U << 20U;

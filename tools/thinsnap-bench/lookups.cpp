@@ -26,16 +26,6 @@ void map_all(thin::PoolMetadata& metadata, std::uint64_t mappings) {
     static_cast<void>(metadata.finish_commit());
 }
 
-Figure absolute(std::string name, std::string unit, double value, double bound, bool at_least) {
-    Figure figure;
-    figure.name = std::move(name);
-    figure.unit = std::move(unit);
-    figure.ours = value;
-    figure.bound = bound;
-    figure.at_least = at_least;
-    return figure;
-}
-
 template <class Find>
 double millions_per_second(std::uint64_t mappings, const Find& find) {
     std::uint64_t found = 0;

@@ -22,6 +22,24 @@ bool Figure::holds() const {
     return !judged || (at_least ? value >= bound : value <= bound);
 }
 
+Figure absolute(std::string name, std::string unit, double value, double bound, bool at_least) {
+    Figure figure;
+    figure.name = std::move(name);
+    figure.unit = std::move(unit);
+    figure.ours = value;
+    figure.bound = bound;
+    figure.at_least = at_least;
+    return figure;
+}
+
+Figure not_measured(std::string name, std::string why) {
+    Figure figure;
+    figure.name = std::move(name);
+    figure.missing = std::move(why);
+    figure.judged = false;
+    return figure;
+}
+
 Figure compare(std::string name,
                std::string unit,
                int rounds,

@@ -24,8 +24,15 @@ struct Figure {
     double bound = 0;     ///< of the ratio, or of `ours` where there is no ratio
     bool at_least = true; ///< the bound is a lower one
     bool judged = true;   ///< false: printed for comparison only
+    std::string missing;  ///< why there is no figure: the name stands for what was not measured
     [[nodiscard]] bool holds() const;
 };
+
+/// A figure with a bound of its own.
+[[nodiscard]] Figure
+absolute(std::string name, std::string unit, double value, double bound, bool at_least);
+
+[[nodiscard]] Figure not_measured(std::string name, std::string why);
 
 /// Runs the two in turn, `rounds` times, and takes the median of the ratios, so that a machine
 /// whose speed drifts does not decide the result. Each returns its own figure (MB/s, operations/s,

@@ -1,11 +1,6 @@
 #include <algorithm>
-#include <cerrno>
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <unistd.h>
-
-#include <thinsnap/error.hpp>
 
 #include "base/aligned_buffer.hpp"
 
@@ -30,17 +25,6 @@ void map_chunks(ThinPool& pool, DeviceId id, std::uint64_t chunks) {
     device->flush();
 }
 
-/// One line of a journal: appended to a file that grows, then made durable.
-double append_and_sync(const Fd& file) {
-    const std::vector<char> line(200, 'x');
-    return 1e6 / kRepeats * seconds([&] {
-               for (int i = 0; i < kRepeats; ++i)
-                   if (::write(file.get(), line.data(), line.size()) < 0 ||
-                       ::fdatasync(file.get()) != 0)
-                       throw SystemError(errno, "appending to a file");
-           });
-}
-
 } // namespace
 
 std::vector<Figure> snapshots(const fs::path& directory, const Scale& scale) {
@@ -50,7 +34,7 @@ std::vector<Figure> snapshots(const fs::path& directory, const Scale& scale) {
     pool.apply(create);
     map_chunks(*pool, DeviceId(1), 1);
     map_chunks(*pool, DeviceId(2), large);
-    const Fd journal = open_file(directory / "journal", O_WRONLY | O_CREAT | O_APPEND);
+    AppendedFile journal(directory / "journal");
 
     std::vector<Figure> figures;
     std::uint32_t next = 100;
@@ -68,7 +52,7 @@ std::vector<Figure> snapshots(const fs::path& directory, const Scale& scale) {
                            }
                        });
             },
-            [&] { return append_and_sync(journal); });
+            [&] { return journal.append_and_sync(kRepeats); });
         figure.bound = 3;
         figure.at_least = false;
         figures.push_back(figure);
