@@ -3,6 +3,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "app/interrupt.hpp"
 #include "app/pool_directory.hpp"
 
 #include "command.hpp"
@@ -81,6 +82,7 @@ int pool_grow(const Context& context, const Arguments& arguments) {
         handle.grow_metadata(*metadata);
     if (data)
         handle.grow_data(*data);
+    app::disregard_interrupts(); // it has grown, and what comes now is printed at once
     print_status(context, handle);
     return 0;
 }
