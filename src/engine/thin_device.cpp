@@ -19,6 +19,7 @@ using Mode = RangeLock::Mode;
 constexpr std::uint64_t kPiece = 4U << 20U;   // most that one write locks and maps at once
 constexpr std::uint64_t kEntriesPerLeaf = 84; // of a mapping tree, at least
 constexpr std::uint64_t kUnmapAtOnce = 1024;  // mappings between two looks at the locks
+constexpr std::uint64_t kZeroPiece = 64U << 10U; // bytes looked at and zeroed at once
 constexpr std::uint64_t kForgetSingly = 4096; // chunks; above, the whole device is forgotten
 
 } // namespace
@@ -394,10 +395,23 @@ void ThinDevice::write_zeros(std::uint64_t offset, std::uint64_t length) {
     const std::uint64_t whole_begin =
         std::min((offset + chunk_size_ - 1) / chunk_size_ * chunk_size_, end);
     const std::uint64_t whole_end = std::max(end / chunk_size_ * chunk_size_, whole_begin);
-    const std::vector<std::byte> zeros(std::min(chunk_size_, length));
-    for (const auto& [from, to] : {std::pair(offset, whole_begin), std::pair(whole_end, end)})
-        if (from < to)
-            write(from, std::span(zeros).first(to - from));
+    zero_part(offset, whole_begin - offset);
+    zero_part(whole_end, end - whole_end);
+}
+
+void ThinDevice::zero_part(std::uint64_t offset, std::uint64_t length) {
+    const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+    AlignedBuffer buffer(std::min(length, kZeroPiece));
+    while (length > 0) {
+        const auto piece = buffer.bytes().first(std::min(length, kZeroPiece));
+        read(offset, piece);
+        if (!std::ranges::all_of(piece, is_zero)) {
+            std::ranges::fill(piece, std::byte{0});
+            write(offset, piece);
+        }
+        offset += piece.size();
+        length -= piece.size();
+    }
 }
 
 } // namespace thinsnap::engine

@@ -105,6 +105,9 @@ private:
     void map_targets(const Span& span, std::vector<Target>& targets);
     [[noreturn]] void refuse_no_space();
     void forget(std::uint64_t begin, std::uint64_t end);
+    /// Zeros over a part of a chunk. What reads as zeros already stays as it is, unmapped or
+    /// shared: a discard beneath a loop device comes as zeros, and must not take space.
+    void zero_part(std::uint64_t offset, std::uint64_t length);
 
     Parts parts_;
     std::shared_ptr<DeviceState> state_;

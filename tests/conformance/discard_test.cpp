@@ -147,6 +147,23 @@ TEST_SUITE("pool.discard") {
         CHECK(holds_zeros(*device, 10 * kChunk, kChunk));
         CHECK(holds_pattern(*open(pool, kTwo), 1, 0, 6 * kChunk));
     }
+
+    TEST_CASE_TEMPLATE("zeros over zeros take no chunk", Harness, POOL_DRIVERS) {
+        Harness harness;
+        ThinPool& pool = harness.pool();
+        apply_all(pool, {CreateThin{kOne}});
+        write_pattern(*open(pool, kOne), 1, 0, kChunk / 2);
+        apply_all(pool, {CreateSnapshot{kTwo, kOne}});
+        const auto device = open(pool, kTwo);
+        device->write_zeros(kChunk / 2, kChunk);     // half of a shared chunk, half of an unmapped
+        device->write_zeros(kChunk - 100, 9 * kChunk); // unmapped between two parts
+        CHECK(used_chunks(pool) == 1);
+        CHECK(holds_pattern(*device, 1, 0, kChunk / 2));
+        CHECK(holds_zeros(*device, kChunk / 2, 10 * kChunk));
+        device->write_zeros(kChunk / 2 - 1, 1);
+        CHECK(used_chunks(pool) == 2); // one byte was not zero: now the chunk is its own
+        CHECK(holds_pattern(*open(pool, kOne), 1, 0, kChunk / 2));
+    }
 }
 
 } // namespace thinsnap::test
