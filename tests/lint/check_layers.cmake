@@ -5,7 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io tar journal oci ext4 layer pdata thin pool engine snapshotter app)
+set(layers base io tar journal oci ext4 layer pdata thin pool engine attach snapshotter app)
 set(may_base)
 set(may_io base)
 set(may_tar base)
@@ -17,6 +17,7 @@ set(may_pdata io base)
 set(may_thin pdata io base)
 set(may_pool io base)
 set(may_engine pool thin pdata io base)
+set(may_attach io base)
 set(may_snapshotter pool journal layer ext4 oci io base)
 set(may_app snapshotter journal engine pool thin pdata io base)
 
@@ -26,7 +27,8 @@ set(may_tool_thinsnap-bench app snapshotter journal oci engine pool thin pdata i
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.
-set(third_party nlohmann isal openssl toml boost doctest libdevmapper ext2fs archive fuse grpc)
+set(third_party nlohmann isal openssl toml boost doctest libdevmapper ext2fs archive fuse libmount
+    grpc)
 set(header_nlohmann "nlohmann/")
 set(users_nlohmann src/base src/oci tools)
 set(header_isal "(isa-l/|isa-l\\.h)")
@@ -45,6 +47,9 @@ set(users_ext2fs src/ext4)
 set(header_archive "archive(_entry)?\\.h")
 set(users_archive src/oci)
 set(header_fuse "fuse")
+set(users_fuse src/attach)
+set(header_libmount "libmount/")
+set(users_libmount src/attach)
 set(header_grpc "(grpc|google/protobuf)")
 
 set(violations 0)

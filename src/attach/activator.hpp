@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+#include <thinsnap/types.hpp>
+
+namespace thinsnap::attach {
+
+/// Which thin device is to become a block device, and how.
+struct ActivateRequest {
+    DeviceId id;
+    std::string name;       ///< what people call it, for messages and recovery
+    std::uint64_t size = 0; ///< bytes
+    bool read_only = false;
+};
+
+/// A thin device that is a block device at the moment.
+struct ActiveDevice {
+    DeviceId id;
+    std::string name;
+    std::uint64_t size = 0;
+    bool read_only = false;
+    std::string path{};   ///< "/dev/loop3"
+    dev_t device = 0;     ///< its number
+    unsigned users = 1;   ///< activations that no deactivation has undone
+    bool leaving = false; ///< deactivated, and still in use by somebody: see Deactivate::when_unused
+    std::chrono::system_clock::time_point since{};
+};
+
+enum class Deactivate {
+    now,         ///< refused while somebody uses it
+    when_unused, ///< it goes as soon as nobody does
+};
+
+/// Makes thin devices block devices, and takes that back: the pool's drivers differ in how.
+/// Threads: all calls from any thread.
+class Activator {
+public:
+    Activator() = default;
+    Activator(const Activator&) = delete;
+    Activator& operator=(const Activator&) = delete;
+    virtual ~Activator() = default;
+
+    /// Read-only activations of one device share one block device, and so the page cache; each is
+    /// undone by a deactivation of its own.
+    /// \throws Error(busy)  it is active otherwise, or leaving
+    /// \throws Error(not_found, unsupported), SystemError
+    virtual ActiveDevice activate(const ActivateRequest& request) = 0;
+
+    /// Everything written through the block device is durable when it returns (when_unused: when it
+    /// is gone).
+    /// \throws Error(busy)       mounts, processes and stacked devices that use it, in the text
+    /// \throws Error(not_found)  it is not active
+    virtual void deactivate(DeviceId id, Deactivate how) = 0;
+
+    /// Makes the block device larger, while it is in use.
+    /// \throws Error(not_found); Error(invalid_argument)  smaller than it is
+    virtual void resize(DeviceId id, std::uint64_t size) = 0;
+
+    /// All of them, by id; what was leaving and has gone is let go before.
+    [[nodiscard]] virtual std::vector<ActiveDevice> list() = 0;
+    [[nodiscard]] virtual std::optional<ActiveDevice> find(DeviceId id) = 0;
+};
+
+} // namespace thinsnap::attach

@@ -1,0 +1,240 @@
+#include "attach/embedded_activator.hpp"
+
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+
+#include <thinsnap/error.hpp>
+
+#include "attach/mounts.hpp"
+
+namespace thinsnap::attach {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 1000ms; // with udev, which looks at a device for a moment
+constexpr auto kPause = 5ms;
+
+std::string file_name(DeviceId id) {
+    return std::to_string(id.value());
+}
+
+/// Who uses a device, for people.
+std::string users_of(const LoopDevice& loop) {
+    std::vector<std::string> users;
+    for (const MountPlace& place : find_mounts(loop.device()))
+        users.push_back(fmt::format("mounted on {}", reachable_path(place)));
+    for (const std::string& holder : find_holders(loop.device()))
+        users.push_back(fmt::format("used by the device {}", holder));
+    for (const pid_t pid : find_openers(loop.path()))
+        users.push_back(fmt::format("open in process {}", pid));
+    return users.empty() ? "somebody has it open" : fmt::format("{}", fmt::join(users, ", "));
+}
+
+template <class Done>
+bool wait_until(Done done) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!done()) {
+        if (std::chrono::steady_clock::now() >= deadline)
+            return false;
+        std::this_thread::sleep_for(kPause);
+    }
+    return true;
+}
+
+} // namespace
+
+EmbeddedActivator::EmbeddedActivator(ThinPool& pool,
+                                     RuntimeDirectory directory,
+                                     const ExportOptions& options)
+    : pool_(pool)
+    , directory_(std::move(directory))
+    , options_(options) {}
+
+EmbeddedActivator::~EmbeddedActivator() {
+    const MutexLock lock(mutex_);
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        const auto next = std::next(entry);
+        try {
+            if (entry->second.loop.is_open() && entry->second.loop.try_detach())
+                forget(entry);
+        } catch (const Error&) { // NOLINT(bugprone-empty-catch) the next clean_up() does it
+        }
+        entry = next;
+    }
+}
+
+ExportedFiles& EmbeddedActivator::files() {
+    if (!files_)
+        files_ = std::make_unique<ExportedFiles>(directory_.devices(), options_);
+    return *files_;
+}
+
+EmbeddedActivator::Entries::iterator EmbeddedActivator::require(DeviceId id) {
+    const auto entry = entries_.find(id);
+    if (entry == entries_.end())
+        throw Error(Errc::not_found, fmt::format("thin device {} is not active", id.value()));
+    return entry;
+}
+
+ActiveDevice EmbeddedActivator::activate(const ActivateRequest& request) {
+    const MutexLock lock(mutex_);
+    let_go_of_unused();
+    const auto found = entries_.find(request.id);
+    if (found == entries_.end())
+        return make(request);
+    ActiveDevice& device = found->second.device;
+    if (device.leaving)
+        throw Error(Errc::busy,
+                    fmt::format("'{}' was deactivated, but {} is still in use: {}",
+                                device.name,
+                                device.path,
+                                users_of(found->second.loop)));
+    if (!device.read_only || !request.read_only)
+        throw Error(Errc::busy,
+                    fmt::format("'{}' is active already, {}, as {}",
+                                device.name,
+                                device.read_only ? "read-only" : "writable",
+                                device.path));
+    ++device.users;
+    return device;
+}
+
+ActiveDevice EmbeddedActivator::make(const ActivateRequest& request) {
+    Entry entry;
+    entry.device = {.id = request.id,
+                    .name = request.name,
+                    .size = request.size,
+                    .read_only = request.read_only,
+                    .since = std::chrono::system_clock::now()};
+    entry.thin =
+        pool_.open_device(request.id, {.size = request.size, .read_only = request.read_only});
+    const std::string name = file_name(request.id);
+    const std::string file =
+        files().add(name,
+                    entry.thin,
+                    {.read_only = request.read_only, .discard_size = pool_.chunk_size()});
+    try {
+        record(entry); // before there is anything that a crash could leave behind
+        entry.loop = LoopDevice(file, {.read_only = request.read_only});
+        entry.device.path = entry.loop.path();
+        entry.device.device = entry.loop.device();
+        record(entry);
+    } catch (...) {
+        entry.loop.detach_when_unused();
+        static_cast<void>(wait_until([&] { return !files_->is_open(name); }));
+        files_->remove(name);
+        directory_.remove(request.id);
+        throw;
+    }
+    return entries_.emplace(request.id, std::move(entry)).first->second.device;
+}
+
+void EmbeddedActivator::record(const Entry& entry) {
+    const std::string file = files_->path_of(file_name(entry.device.id));
+    struct stat st {};
+    if (::stat(file.c_str(), &st) != 0)
+        throw SystemError(errno, fmt::format("looking at {}", file));
+    directory_.write({.device = entry.device,
+                      .loop_number = entry.loop.number(),
+                      .file_device = st.st_dev,
+                      .file_inode = st.st_ino});
+}
+
+void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {
+    const MutexLock lock(mutex_);
+    let_go_of_unused();
+    const auto found = require(id);
+    Entry& entry = found->second;
+    if (entry.device.users > 1) {
+        --entry.device.users;
+        return;
+    }
+    if (entry.device.leaving && how == Deactivate::when_unused)
+        return;
+    if (how == Deactivate::when_unused) {
+        entry.device.leaving = true;
+        entry.loop.detach_when_unused();
+        let_go_of_unused();
+        return;
+    }
+    wait_for_detach(entry);
+    entry.thin->flush();
+    forget(found);
+}
+
+/// A device that is leaving has no descriptor of ours: then only its file tells.
+void EmbeddedActivator::wait_for_detach(Entry& entry) {
+    const std::string name = file_name(entry.device.id);
+    const bool leaving = entry.device.leaving;
+    const bool free =
+        (leaving || wait_until([&] { return entry.loop.is_claimed() || entry.loop.try_detach(); })) &&
+        !entry.loop.is_open() && wait_until([&] { return !files_->is_open(name); });
+    if (!free)
+        throw Error(
+            Errc::busy,
+            fmt::format(
+                "'{}' ({}) is in use: {}", entry.device.name, entry.device.path, users_of(entry.loop)));
+}
+
+void EmbeddedActivator::forget(Entries::iterator entry) {
+    const DeviceId id = entry->first;
+    files_->remove(file_name(id));
+    entries_.erase(entry);
+    directory_.remove(id);
+}
+
+void EmbeddedActivator::let_go_of_unused() {
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        const auto next = std::next(entry);
+        if (entry->second.device.leaving && !files_->is_open(file_name(entry->first))) {
+            try {
+                entry->second.thin->flush();
+            } catch (const Error&) { // NOLINT(bugprone-empty-catch) the pool's status says it
+            }
+            forget(entry);
+        }
+        entry = next;
+    }
+}
+
+void EmbeddedActivator::resize(DeviceId id, std::uint64_t size) {
+    const MutexLock lock(mutex_);
+    const auto found = require(id);
+    Entry& entry = found->second;
+    if (size < entry.device.size)
+        throw Error(Errc::invalid_argument,
+                    fmt::format("'{}' has {} bytes and cannot become smaller ({} are asked for)",
+                                entry.device.name,
+                                entry.device.size,
+                                size));
+    entry.thin = pool_.open_device(id, {.size = size, .read_only = entry.device.read_only});
+    files_->replace(file_name(id), entry.thin);
+    entry.device.size = size;
+    record(entry); // looks at the file: the kernel knows its new size from then on
+    entry.loop.update_size();
+}
+
+std::vector<ActiveDevice> EmbeddedActivator::list() {
+    const MutexLock lock(mutex_);
+    let_go_of_unused();
+    std::vector<ActiveDevice> devices;
+    for (const auto& [id, entry] : entries_)
+        devices.push_back(entry.device);
+    return devices;
+}
+
+std::optional<ActiveDevice> EmbeddedActivator::find(DeviceId id) {
+    const MutexLock lock(mutex_);
+    let_go_of_unused();
+    const auto entry = entries_.find(id);
+    return entry == entries_.end() ? std::nullopt : std::optional(entry->second.device);
+}
+
+} // namespace thinsnap::attach

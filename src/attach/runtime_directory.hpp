@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "attach/activator.hpp"
+
+namespace thinsnap::attach {
+
+/// What is written down of an active device, so that the next process can clean up after this one.
+struct ActiveRecord {
+    ActiveDevice device;
+    unsigned loop_number = 0;
+    /// Of the exported file beneath the loop device: how the kernel names it even when the mount
+    /// has no path any more.
+    dev_t file_device = 0;
+    ino_t file_inode = 0;
+};
+
+/// One line `key=value` for each field; the name stands last and may hold anything but a newline.
+[[nodiscard]] std::string encode_record(const ActiveRecord& record);
+/// \return nothing for text that encode_record() did not write
+[[nodiscard]] std::optional<ActiveRecord> decode_record(std::string_view text);
+
+/// Where one pool keeps what lives no longer than the machine runs: `devices`, on which its devices
+/// are exported, and `active`, a file for each active device.
+///
+///     /run/thinsnap/POOL-UUID/devices     FUSE mount point
+///     /run/thinsnap/POOL-UUID/active/17   thin device 17
+///
+/// Used by whoever holds the pool's lock, so by one process at a time. Files are not made durable:
+/// a crash of the machine ends what they tell of.
+class RuntimeDirectory {
+public:
+    /// Makes what is missing, for this user only (0700).
+    /// \param base  "/run/thinsnap"; see default_base()
+    /// \throws SystemError; Error(precondition)  somebody else owns what is there
+    RuntimeDirectory(std::string base, const std::string& pool_uuid);
+
+    /// /run/thinsnap for root; else $XDG_RUNTIME_DIR/thinsnap.
+    /// \throws Error(precondition)  XDG_RUNTIME_DIR is not set
+    [[nodiscard]] static std::string default_base();
+
+    [[nodiscard]] std::string devices() const { return path_ + "/devices"; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+    /// Writes or replaces the device's file, whole or not at all. \throws SystemError
+    void write(const ActiveRecord& record) const;
+    /// No such file is no failure.
+    void remove(DeviceId id) const noexcept;
+    /// Files that hold something else are left out.
+    [[nodiscard]] std::vector<ActiveRecord> read() const;
+
+private:
+    std::string path_;
+};
+
+} // namespace thinsnap::attach

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace thinsnap::attach {
+
+/// Marks the calling thread, and threads it starts from then on, as one through which the kernel
+/// writes back (PR_SET_IO_FLUSHER): it is never made to wait for dirty pages that only it can
+/// clean, and its allocations never start other writeback.
+/// \return errno; 0 on success. EPERM without CAP_SYS_RESOURCE: the risk stays, nothing else
+[[nodiscard]] int become_io_flusher() noexcept;
+
+/// Prepares this process for serving block devices under memory pressure; called once by its main
+/// thread before others start: become_io_flusher(), and all memory, now and later, locked once it
+/// has been touched.
+/// \return one line for each step that was not permitted, for the log
+[[nodiscard]] std::vector<std::string> protect_writeback();
+
+} // namespace thinsnap::attach

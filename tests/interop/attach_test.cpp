@@ -1,0 +1,280 @@
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <thinsnap/error.hpp>
+
+#include "attach/mounts.hpp"
+#include "base/aligned_buffer.hpp"
+#include "io/file_device.hpp"
+
+#include "support/attach_harness.hpp"
+#include "support/content.hpp"
+#include "support/skip.hpp"
+#include "support/tool.hpp"
+
+namespace thinsnap::test {
+
+namespace fs = std::filesystem;
+using attach::ActiveDevice;
+using attach::Deactivate;
+
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kChunk = 64U << 10U;
+
+template <class Work>
+std::optional<Errc> kind_of(Work work) {
+    try {
+        work();
+    } catch (const Error& error) {
+        return error.kind();
+    }
+    return std::nullopt;
+}
+
+std::uint64_t used_chunks(ThinPool& pool) {
+    return pool.status().data.used;
+}
+
+std::string read_file(const fs::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// A mount that goes whatever happens.
+class Mounted {
+public:
+    Mounted(const ActiveDevice& device, std::string directory, bool read_only = false)
+        : directory_(std::move(directory)) {
+        attach::mount_ext4(device.path, directory_, read_only);
+    }
+    Mounted(const Mounted&) = delete;
+    Mounted& operator=(const Mounted&) = delete;
+    ~Mounted() { ::umount2(directory_.c_str(), MNT_DETACH); }
+    void unmount() const { attach::unmount(directory_, attach::Unmount::now); }
+    [[nodiscard]] fs::path path() const { return directory_; }
+
+private:
+    std::string directory_;
+};
+
+std::vector<std::byte> bytes_of(std::size_t size, unsigned char value) {
+    return std::vector<std::byte>(size, std::byte{value});
+}
+
+} // namespace
+
+TEST_SUITE("attach") {
+    TEST_CASE("a file system on an active device keeps what was written to it") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        const ActiveDevice device = harness.make_active(7, 64 * kMiB);
+        CHECK(device.path.starts_with("/dev/loop"));
+        AttachHarness::make_file_system(device);
+        const std::string directory = harness.make_directory("mnt");
+        {
+            const Mounted mount(device, directory);
+            std::ofstream(mount.path() / "greeting") << "hello";
+            const auto places = attach::find_mounts(device.device);
+            REQUIRE(places.size() == 1);
+            CHECK(places[0].directory == directory);
+            CHECK(places[0].file_system == "ext4");
+            CHECK(places[0].pid == 0);
+            mount.unmount();
+        }
+        harness.activator().deactivate(DeviceId(7), Deactivate::now);
+        CHECK(harness.activator().list().empty());
+
+        const ActiveDevice again = harness.activate(7, 64 * kMiB);
+        CHECK(run_tool({"e2fsck", "-fn", again.path}).status == 0);
+        const Mounted mount(again, directory, true);
+        CHECK(read_file(mount.path() / "greeting") == "hello");
+        mount.unmount();
+    }
+
+    TEST_CASE("a device in use is not deactivated and says who uses it") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        const ActiveDevice device = harness.make_active(1, 64 * kMiB);
+        AttachHarness::make_file_system(device);
+        const std::string directory = harness.make_directory("mnt");
+        const Mounted mount(device, directory);
+        std::string text;
+        try {
+            harness.activator().deactivate(DeviceId(1), Deactivate::now);
+        } catch (const Error& error) {
+            CHECK(error.kind() == Errc::busy);
+            text = error.what();
+        }
+        CHECK(text.find(directory) != std::string::npos);
+        CHECK(text.find("device 1") != std::string::npos);
+        std::ofstream(mount.path() / "still") << "here";
+        CHECK(read_file(mount.path() / "still") == "here");
+
+        harness.activator().deactivate(DeviceId(1), Deactivate::when_unused);
+        REQUIRE(harness.activator().find(DeviceId(1)));
+        CHECK(harness.activator().find(DeviceId(1))->leaving);
+        CHECK(kind_of([&] { harness.activate(1, 64 * kMiB); }) == Errc::busy);
+        mount.unmount();
+        for (int i = 0; i < 200 && harness.activator().find(DeviceId(1)); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        CHECK_FALSE(harness.activator().find(DeviceId(1)));
+        CHECK_FALSE(kind_of([&] { harness.activate(1, 64 * kMiB); }));
+    }
+
+    TEST_CASE("one device read-only for many is one block device that takes no writes") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        harness.create(1);
+        const ActiveDevice first = harness.activate(1, 4 * kMiB, true);
+        const ActiveDevice second = harness.activate(1, 4 * kMiB, true);
+        CHECK(first.path == second.path);
+        CHECK(second.users == 2);
+        CHECK(kind_of([&] { harness.activate(1, 4 * kMiB, false); }) == Errc::busy);
+        const std::string file = harness.directory().devices() + "/1";
+        CHECK(::open(file.c_str(), O_RDWR | O_CLOEXEC) == -1);
+        CHECK(errno == EROFS);
+        CHECK(kind_of([&] {
+                  io::FileDevice writer(first.path, {.exclusive = false});
+                  writer.write(0, AlignedBuffer(4096).bytes());
+              }).has_value());
+        harness.activator().deactivate(DeviceId(1), Deactivate::now);
+        CHECK(harness.activator().list().size() == 1);
+        harness.activator().deactivate(DeviceId(1), Deactivate::now);
+        CHECK(harness.activator().list().empty());
+        CHECK(kind_of([&] { harness.activator().deactivate(DeviceId(1), Deactivate::now); }) ==
+              Errc::not_found);
+    }
+
+    TEST_CASE("a discard gives chunks back to the pool and what it covers reads as zeros") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        const ActiveDevice device = harness.make_active(1, 8 * kMiB);
+        io::FileDevice writer(device.path, {.exclusive = false});
+        const auto pattern = bytes_of(16 * kChunk, 0xA5);
+        writer.write(0, pattern);
+        writer.flush();
+        CHECK(used_chunks(harness.pool()) == 16);
+        writer.discard(kChunk / 2, 8 * kChunk);
+        writer.flush();
+        CHECK(used_chunks(harness.pool()) == 9);
+        std::vector<std::byte> read(16 * kChunk);
+        writer.read(0, read);
+        CHECK(std::ranges::equal(std::span(read).subspan(kChunk / 2, 8 * kChunk),
+                                 bytes_of(8 * kChunk, 0)));
+        CHECK(read[kChunk / 2 - 1] == std::byte{0xA5});
+        CHECK(read[kChunk / 2 + 8 * kChunk] == std::byte{0xA5});
+        std::ifstream granularity("/sys/block/" + fs::path(device.path).filename().string() +
+                                  "/queue/discard_granularity");
+        std::uint64_t bytes = 0;
+        granularity >> bytes;
+        CHECK(bytes == kChunk);
+    }
+
+    TEST_CASE("a device becomes larger while it is mounted") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        const ActiveDevice device = harness.make_active(1, 32 * kMiB);
+        AttachHarness::make_file_system(device);
+        const Mounted mount(device, harness.make_directory("mnt"));
+        harness.activator().resize(DeviceId(1), 64 * kMiB);
+        const Fd fd = open_file(device.path, O_RDONLY);
+        std::uint64_t size = 0;
+        CHECK(::ioctl(fd.get(), BLKGETSIZE64, &size) == 0);
+        CHECK(size == 64 * kMiB);
+        io::FileDevice reader(device.path, {.read_only = true, .exclusive = false});
+        std::vector<std::byte> tail(4096);
+        CHECK_FALSE(kind_of([&] { reader.read(64 * kMiB - 4096, tail); }));
+        CHECK(kind_of([&] { harness.activator().resize(DeviceId(1), kMiB); }) ==
+              Errc::invalid_argument);
+        mount.unmount();
+    }
+
+    TEST_CASE("writers at many depths on many devices read back what they wrote") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness({.data_chunks = 4096});
+        constexpr std::uint64_t kSize = 4 * kMiB;
+        std::vector<std::thread> threads;
+        std::atomic<unsigned> wrong = 0;
+        for (std::uint32_t id = 1; id <= 4; ++id) {
+            const std::string path = harness.make_active(id, kSize).path;
+            for (unsigned part = 0; part < 4; ++part)
+                threads.emplace_back([path, id, part, &wrong] {
+                    io::FileDevice device(path, {.exclusive = false});
+                    AlignedBuffer buffer(32U << 10U);
+                    AlignedBuffer back(32U << 10U);
+                    for (std::uint64_t at = part * buffer.size(); at < kSize;
+                         at += 4 * buffer.size()) {
+                        std::ranges::fill(buffer.bytes(),
+                                          static_cast<std::byte>(id * 31 + at / buffer.size()));
+                        device.write(at, buffer.bytes());
+                        device.read(at, back.bytes());
+                        wrong += std::ranges::equal(buffer.bytes(), back.bytes()) ? 0 : 1;
+                    }
+                    device.flush();
+                });
+        }
+        for (std::thread& thread : threads)
+            thread.join();
+        CHECK(wrong == 0);
+    }
+
+    TEST_CASE("a full pool shows as ENOSPC at fsync at once") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness({.data_chunks = 256});
+        const ActiveDevice device = harness.make_active(1, 128 * kMiB);
+        AttachHarness::make_file_system(device);
+        const Mounted mount(device, harness.make_directory("mnt"));
+        const Fd file = open_file((mount.path() / "big").string(), O_RDWR | O_CREAT);
+        const auto data = bytes_of(kMiB, 1);
+        const auto start = std::chrono::steady_clock::now();
+        int error = 0;
+        for (int i = 0; i < 64 && error == 0; ++i)
+            if (::write(file.get(), data.data(), data.size()) < 0 || ::fsync(file.get()) != 0)
+                error = errno;
+        CHECK((error == ENOSPC || error == EIO || error == EROFS));
+        CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+        CHECK(harness.pool().status().mode == PoolMode::out_of_data_space);
+    }
+
+    TEST_CASE("three hundred rounds leave nothing behind") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        harness.make_active(1, 32 * kMiB);
+        AttachHarness::make_file_system(*harness.activator().find(DeviceId(1)));
+        harness.activator().deactivate(DeviceId(1), Deactivate::now);
+        const std::string directory = harness.make_directory("mnt");
+        const Resources before = count_resources(harness.runtime_base());
+        for (int round = 0; round < 300; ++round) {
+            const ActiveDevice device = harness.activate(1, 32 * kMiB);
+            const Mounted mount(device, directory);
+            std::ofstream(mount.path() / "round") << round;
+            mount.unmount();
+            harness.activator().deactivate(DeviceId(1), Deactivate::now);
+        }
+        CHECK(count_resources(harness.runtime_base()) == before);
+        CHECK(harness.directory().read().empty());
+    }
+}
+
+} // namespace thinsnap::test

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "attach/embedded_activator.hpp"
+
+#include "support/embedded_pool_harness.hpp"
+#include "support/temp_dir.hpp"
+
+namespace thinsnap::test {
+
+/// Why thin devices cannot be made block devices here; nothing when they can. Asked once.
+[[nodiscard]] const std::optional<std::string>& why_no_attach();
+
+/// A pool in memory whose devices become block devices below a directory of its own. What a failed
+/// case leaves active is unmounted, detached and removed with it.
+class AttachHarness {
+public:
+    explicit AttachHarness(const PoolShape& shape = {.data_chunks = 2048});
+    ~AttachHarness();
+    AttachHarness(const AttachHarness&) = delete;
+    AttachHarness& operator=(const AttachHarness&) = delete;
+
+    [[nodiscard]] ThinPool& pool() { return pool_.pool(); }
+    [[nodiscard]] attach::EmbeddedActivator& activator() { return *activator_; }
+    [[nodiscard]] attach::RuntimeDirectory directory() const;
+    [[nodiscard]] std::string runtime_base() const { return temp_ / "run"; }
+
+    /// Makes an empty thin device of that number and activates it.
+    attach::ActiveDevice make_active(std::uint32_t id, std::uint64_t size);
+    void create(std::uint32_t id);
+    void snapshot(std::uint32_t id, std::uint32_t origin);
+    attach::ActiveDevice activate(std::uint32_t id, std::uint64_t size, bool read_only = false);
+
+    /// Runs mkfs.ext4; a new directory below this harness's.
+    static void make_file_system(const attach::ActiveDevice& device);
+    [[nodiscard]] std::string make_directory(const std::string& name);
+
+private:
+    TempDir temp_;
+    EmbeddedPoolHarness<4096> pool_;
+    std::unique_ptr<attach::EmbeddedActivator> activator_;
+};
+
+/// The process's open descriptors and threads, the machine's loop devices and mounts: what must
+/// not grow.
+struct Resources {
+    std::size_t descriptors = 0;
+    std::size_t threads = 0;
+    std::size_t loops = 0; ///< whose backing file lies below the directory
+    std::size_t mounts = 0;
+    bool operator==(const Resources&) const = default;
+};
+[[nodiscard]] Resources count_resources(const std::string& below);
+
+} // namespace thinsnap::test
