@@ -137,14 +137,7 @@ ActiveDevice EmbeddedActivator::make(const ActivateRequest& request) {
 }
 
 void EmbeddedActivator::record(const Entry& entry) {
-    const std::string file = files_->path_of(file_name(entry.device.id));
-    struct stat st {};
-    if (::stat(file.c_str(), &st) != 0)
-        throw SystemError(errno, fmt::format("looking at {}", file));
-    directory_.write({.device = entry.device,
-                      .loop_number = entry.loop.number(),
-                      .file_device = st.st_dev,
-                      .file_inode = st.st_ino});
+    directory_.write({.device = entry.device, .loop_number = entry.loop.number()});
 }
 
 void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {
@@ -216,9 +209,13 @@ void EmbeddedActivator::resize(DeviceId id, std::uint64_t size) {
                                 size));
     entry.thin = pool_.open_device(id, {.size = size, .read_only = entry.device.read_only});
     files_->replace(file_name(id), entry.thin);
-    entry.device.size = size;
-    record(entry); // looks at the file: the kernel knows its new size from then on
+    struct stat st {};
+    const std::string file = files_->path_of(file_name(id));
+    if (::stat(file.c_str(), &st) != 0) // older kernels take the size that they saw last
+        throw SystemError(errno, fmt::format("looking at {}", file));
     entry.loop.update_size();
+    entry.device.size = size;
+    record(entry);
 }
 
 std::vector<ActiveDevice> EmbeddedActivator::list() {

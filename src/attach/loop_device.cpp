@@ -130,37 +130,30 @@ bool LoopDevice::try_detach() {
 }
 
 std::optional<LoopInfo> find_loop(unsigned number) {
-    const std::string path = path_of_number(number);
-    const Fd loop = try_open(path, O_RDONLY);
-    const auto info = loop.is_open() ? status_of(loop) : std::nullopt;
-    struct stat st {};
-    if (!info || ::fstat(loop.get(), &st) != 0)
-        return std::nullopt;
-    std::string backing;
+    LoopInfo info{.number = number, .path = path_of_number(number)};
     try {
-        backing = read_text_file(fmt::format("/sys/block/loop{}/loop/backing_file", number));
-        backing.resize(backing.find_last_not_of('\n') + 1);
+        info.backing_file = read_text_file(fmt::format("/sys/block/loop{}/loop/backing_file", number));
     } catch (const Error&) {
-        return std::nullopt; // detached meanwhile
+        return std::nullopt; // it has none
     }
-    return LoopInfo{.number = number,
-                    .path = path,
-                    .device = st.st_rdev,
-                    .backing_file = std::move(backing),
-                    .backing_device = info->lo_device,
-                    .backing_inode = info->lo_inode};
+    info.backing_file.resize(info.backing_file.find_last_not_of('\n') + 1);
+    const Fd loop = try_open(info.path, O_RDONLY);
+    struct stat st {};
+    if (!loop.is_open() || ::fstat(loop.get(), &st) != 0)
+        return std::nullopt; // it has gone meanwhile
+    info.device = st.st_rdev;
+    info.is_dead = !status_of(loop) && errno != ENXIO; // the kernel asks the file
+    return info;
 }
 
-std::vector<LoopInfo> list_loops(const std::string& sys_block) {
+std::vector<LoopInfo> list_loops() {
     std::vector<LoopInfo> loops;
     std::error_code error;
-    for (fs::directory_iterator it(sys_block, error), end; !error && it != end;
+    for (fs::directory_iterator it("/sys/block", error), end; !error && it != end;
          it.increment(error)) {
         const auto number = parse_number(it->path().filename().string());
-        std::error_code none;
-        if (!number || !fs::exists(it->path() / "loop" / "backing_file", none))
-            continue;
-        if (auto info = find_loop(*number))
+        auto info = number ? find_loop(*number) : std::nullopt;
+        if (info)
             loops.push_back(std::move(*info));
     }
     std::ranges::sort(loops, {}, &LoopInfo::number);

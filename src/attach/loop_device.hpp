@@ -14,11 +14,12 @@ namespace thinsnap::attach {
 /// A loop device as the kernel describes it.
 struct LoopInfo {
     unsigned number = 0;
-    std::string path;                 ///< "/dev/loop3"
-    dev_t device = 0;                 ///< of the loop device itself
-    std::string backing_file;         ///< as the kernel spells it now
-    dev_t backing_device = 0;         ///< of the file system that holds the backing file
-    std::uint64_t backing_inode = 0;
+    std::string path{}; ///< "/dev/loop3"
+    dev_t device = 0; ///< of the loop device itself
+    /// As the kernel spells it now: below a mount that was detached lazily, from its root ("/17").
+    std::string backing_file{};
+    /// The backing file cannot be asked any more: the server of its file system has died.
+    bool is_dead = false;
 };
 
 struct LoopOptions {
@@ -70,9 +71,8 @@ private:
     dev_t device_ = 0;
 };
 
-/// All loop devices with a backing file.
-/// \param sys_block  the kernel's list of block devices
-[[nodiscard]] std::vector<LoopInfo> list_loops(const std::string& sys_block = "/sys/block");
+/// All loop devices with a backing file, by number.
+[[nodiscard]] std::vector<LoopInfo> list_loops();
 
 /// What the loop device of that number is at the moment; nothing when it has no backing file.
 [[nodiscard]] std::optional<LoopInfo> find_loop(unsigned number);

@@ -61,14 +61,18 @@ private:
         return mounts;
     }
 
-    [[nodiscard]] auto record_of(const LoopInfo& loop) const {
+    /// Exported files are named by their device's id. If somebody has unmounted `devices` already,
+    /// that is all there is left of the path; then it must be the very loop device, and dead.
+    [[nodiscard]] std::vector<ActiveRecord>::iterator record_of(const LoopInfo& loop) {
         return std::ranges::find_if(records_, [&](const ActiveRecord& record) {
-            return record.file_device == loop.backing_device &&
-                   record.file_inode == loop.backing_inode;
+            const std::string name = "/" + std::to_string(record.device.id.value());
+            return loop.backing_file == directory_.devices() + name ||
+                   (loop.is_dead && loop.backing_file == name &&
+                    loop.path == record.device.path && loop.number == record.loop_number);
         });
     }
 
-    [[nodiscard]] bool is_ours(const LoopInfo& loop) const {
+    [[nodiscard]] bool is_ours(const LoopInfo& loop) {
         return loop.backing_file.starts_with(directory_.devices() + "/") ||
                record_of(loop) != records_.end();
     }

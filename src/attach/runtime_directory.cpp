@@ -68,15 +68,13 @@ std::string encode_record(const ActiveRecord& record) {
     const ActiveDevice& device = record.device;
     const auto since =
         std::chrono::duration_cast<std::chrono::seconds>(device.since.time_since_epoch());
-    return fmt::format("id={}\nsize={}\nread_only={}\nsince={}\nloop={}\nfile_device={}\n"
-                       "file_inode={}\npath={}\nname={}\n",
+    return fmt::format("id={}\nsize={}\nread_only={}\nsince={}\nloop={}\npath={}\n"
+                       "name={}\n",
                        device.id.value(),
                        device.size,
                        device.read_only ? 1 : 0,
                        since.count(),
                        record.loop_number,
-                       record.file_device,
-                       record.file_inode,
                        device.path,
                        device.name);
 }
@@ -90,9 +88,7 @@ std::optional<ActiveRecord> decode_record(std::string_view text) {
     if (!fields || !read_number(*fields, "id", id) ||
         !read_number(*fields, "size", record.device.size) ||
         !read_number(*fields, "read_only", read_only) || !read_number(*fields, "since", since) ||
-        !read_number(*fields, "loop", record.loop_number) ||
-        !read_number(*fields, "file_device", record.file_device) ||
-        !read_number(*fields, "file_inode", record.file_inode))
+        !read_number(*fields, "loop", record.loop_number))
         return std::nullopt;
     record.device.id = DeviceId(id);
     record.device.read_only = read_only != 0;

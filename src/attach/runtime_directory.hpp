@@ -15,11 +15,7 @@ namespace thinsnap::attach {
 /// What is written down of an active device, so that the next process can clean up after this one.
 struct ActiveRecord {
     ActiveDevice device;
-    unsigned loop_number = 0;
-    /// Of the exported file beneath the loop device: how the kernel names it even when the mount
-    /// has no path any more.
-    dev_t file_device = 0;
-    ino_t file_inode = 0;
+    unsigned loop_number = 0; ///< once device.path is known
 };
 
 /// One line `key=value` for each field; the name stands last and may hold anything but a newline.

@@ -19,8 +19,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kUuid = "6f1f9a3c-0000-4000-8000-000000000001";
-
 std::optional<std::string> try_attach() {
     if (::geteuid() != 0)
         return "block devices need root";
@@ -48,8 +46,13 @@ const std::optional<std::string>& why_no_attach() {
     return why;
 }
 
-AttachHarness::AttachHarness(const PoolShape& shape)
-    : pool_(shape)
+const char* AttachHarness::uuid() {
+    return "6f1f9a3c-0000-4000-8000-000000000001";
+}
+
+AttachHarness::AttachHarness(const PoolShape& shape, std::string runtime_base)
+    : runtime_base_(runtime_base.empty() ? (temp_ / "run").string() : std::move(runtime_base))
+    , pool_(shape)
     , activator_(std::make_unique<attach::EmbeddedActivator>(pool_.pool(), directory())) {}
 
 AttachHarness::~AttachHarness() {
@@ -61,7 +64,7 @@ AttachHarness::~AttachHarness() {
 }
 
 attach::RuntimeDirectory AttachHarness::directory() const {
-    return {runtime_base(), kUuid};
+    return {runtime_base(), uuid()};
 }
 
 void AttachHarness::create(std::uint32_t id) {

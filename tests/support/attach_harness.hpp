@@ -18,7 +18,9 @@ namespace thinsnap::test {
 /// case leaves active is unmounted, detached and removed with it.
 class AttachHarness {
 public:
-    explicit AttachHarness(const PoolShape& shape = {.data_chunks = 2048});
+    /// \param runtime_base  else one of its own
+    explicit AttachHarness(const PoolShape& shape = {.data_chunks = 2048},
+                           std::string runtime_base = {});
     ~AttachHarness();
     AttachHarness(const AttachHarness&) = delete;
     AttachHarness& operator=(const AttachHarness&) = delete;
@@ -26,7 +28,8 @@ public:
     [[nodiscard]] ThinPool& pool() { return pool_.pool(); }
     [[nodiscard]] attach::EmbeddedActivator& activator() { return *activator_; }
     [[nodiscard]] attach::RuntimeDirectory directory() const;
-    [[nodiscard]] std::string runtime_base() const { return temp_ / "run"; }
+    [[nodiscard]] const std::string& runtime_base() const { return runtime_base_; }
+    [[nodiscard]] static const char* uuid();
 
     /// Makes an empty thin device of that number and activates it.
     attach::ActiveDevice make_active(std::uint32_t id, std::uint64_t size);
@@ -40,6 +43,7 @@ public:
 
 private:
     TempDir temp_;
+    std::string runtime_base_;
     EmbeddedPoolHarness<4096> pool_;
     std::unique_ptr<attach::EmbeddedActivator> activator_;
 };
