@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sys/types.h>
+
 #include <thinsnap/types.hpp>
 
 namespace thinsnap::attach {
@@ -25,10 +26,11 @@ struct ActiveDevice {
     std::string name;
     std::uint64_t size = 0;
     bool read_only = false;
-    std::string path{};   ///< "/dev/loop3"
-    dev_t device = 0;     ///< its number
-    unsigned users = 1;   ///< activations that no deactivation has undone
-    bool leaving = false; ///< deactivated, and still in use by somebody: see Deactivate::when_unused
+    std::string path{}; ///< "/dev/loop3"
+    dev_t device = 0;   ///< its number
+    unsigned users = 1; ///< activations that no deactivation has undone
+    bool leaving =
+        false; ///< deactivated, and still in use by somebody: see Deactivate::when_unused
     std::chrono::system_clock::time_point since{};
 };
 

@@ -116,10 +116,8 @@ ActiveDevice EmbeddedActivator::make(const ActivateRequest& request) {
     entry.thin =
         pool_.open_device(request.id, {.size = request.size, .read_only = request.read_only});
     const std::string name = file_name(request.id);
-    const std::string file =
-        files().add(name,
-                    entry.thin,
-                    {.read_only = request.read_only, .discard_size = pool_.chunk_size()});
+    const std::string file = files().add(
+        name, entry.thin, {.read_only = request.read_only, .discard_size = pool_.chunk_size()});
     try {
         record(entry); // before there is anything that a crash could leave behind
         entry.loop = LoopDevice(file, {.read_only = request.read_only});
@@ -166,14 +164,16 @@ void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {
 void EmbeddedActivator::wait_for_detach(Entry& entry) {
     const std::string name = file_name(entry.device.id);
     const bool leaving = entry.device.leaving;
-    const bool free =
-        (leaving || wait_until([&] { return entry.loop.is_claimed() || entry.loop.try_detach(); })) &&
-        !entry.loop.is_open() && wait_until([&] { return !files_->is_open(name); });
+    const bool free = (leaving || wait_until([&] {
+                           return entry.loop.is_claimed() || entry.loop.try_detach();
+                       })) &&
+                      !entry.loop.is_open() && wait_until([&] { return !files_->is_open(name); });
     if (!free)
-        throw Error(
-            Errc::busy,
-            fmt::format(
-                "'{}' ({}) is in use: {}", entry.device.name, entry.device.path, users_of(entry.loop)));
+        throw Error(Errc::busy,
+                    fmt::format("'{}' ({}) is in use: {}",
+                                entry.device.name,
+                                entry.device.path,
+                                users_of(entry.loop)));
 }
 
 void EmbeddedActivator::forget(Entries::iterator entry) {

@@ -21,7 +21,9 @@ class EmbeddedActivator final : public Activator {
 public:
     /// \param pool       must outlive this
     /// \param directory  cleaned up already, see clean_up()
-    EmbeddedActivator(ThinPool& pool, RuntimeDirectory directory, const ExportOptions& options = {});
+    EmbeddedActivator(ThinPool& pool,
+                      RuntimeDirectory directory,
+                      const ExportOptions& options = {});
     /// Deactivates what nobody uses. Devices in use fail from then on: see that there are none.
     ~EmbeddedActivator() override;
     EmbeddedActivator(const EmbeddedActivator&) = delete;

@@ -20,7 +20,8 @@ void FileTable::add(const std::string& name,
                     const ExportedDevice& how) {
     const MutexLock lock(mutex_);
     if (!inodes_.emplace(name, next_inode_).second)
-        throw Error(Errc::already_exists, fmt::format("a device is exported as '{}' already", name));
+        throw Error(Errc::already_exists,
+                    fmt::format("a device is exported as '{}' already", name));
     entries_.emplace(next_inode_, Entry{{next_inode_, std::move(device), how}, name});
     ++next_inode_;
 }
@@ -30,10 +31,9 @@ void FileTable::remove(const std::string& name) {
     const MutexLock lock(mutex_);
     const auto found = require(name);
     if (found->second.opens != 0)
-        throw Error(Errc::busy,
-                    fmt::format("the exported device '{}' is open ({} times)",
-                                name,
-                                found->second.opens));
+        throw Error(
+            Errc::busy,
+            fmt::format("the exported device '{}' is open ({} times)", name, found->second.opens));
     last = std::move(found->second.file.device);
     entries_.erase(found);
     inodes_.erase(name);

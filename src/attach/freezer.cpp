@@ -69,8 +69,9 @@ void tell(const Fd& socket, char what) noexcept {
 FrozenFileSystem::FrozenFileSystem(const MountPlace& place, const FreezeOptions& options)
     : what_(fmt::format("{} on {}", place.source, reachable_path(place))) {
     if (options.pool_file_system == place.device)
-        throw Error(Errc::precondition,
-                    fmt::format("freezing {}: the pool itself lies on it; unmount it first", what_));
+        throw Error(
+            Errc::precondition,
+            fmt::format("freezing {}: the pool itself lies on it; unmount it first", what_));
     root_ = open_root(place);
     std::array<int, 2> pair{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)

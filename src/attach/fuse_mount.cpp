@@ -43,8 +43,8 @@ class RequestBuffers {
 public:
     explicit RequestBuffers(unsigned count)
         : size_((count * kBuffer + kHugePage - 1) / kHugePage * kHugePage + kHugePage) {
-        void* const mapped = ::mmap(
-            nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const mapped =
+            ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapped == MAP_FAILED)
             throw SystemError(errno, fmt::format("allocating {} bytes for requests", size_));
         memory_ = static_cast<std::byte*>(mapped);
@@ -114,7 +114,8 @@ Session make_session(FuseServer& server) {
     std::string max_read = fmt::format("-omax_read={}", kMaxPayload);
     std::array<char*, 2> arguments{name.data(), max_read.data()};
     fuse_args args{static_cast<int>(arguments.size()), arguments.data(), 0};
-    Session session(fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), &server));
+    Session session(
+        fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), &server));
     if (!session)
         throw Error(Errc::internal, "libfuse refuses to make a session");
     return session;
@@ -217,11 +218,12 @@ FuseMount::FuseMount(std::string directory, unsigned threads, FuseServer& server
     : parts_(std::make_unique<Parts>(std::move(directory), threads, server)) {
     const std::string& where = parts_->directory;
     parts_->descriptors.push_back(open_fuse());
-    const std::string options = fmt::format("fd={},rootmode=40000,user_id={},group_id={},max_read={}",
-                                            parts_->descriptors.front().get(),
-                                            ::geteuid(),
-                                            ::getegid(),
-                                            kMaxPayload);
+    const std::string options =
+        fmt::format("fd={},rootmode=40000,user_id={},group_id={},max_read={}",
+                    parts_->descriptors.front().get(),
+                    ::geteuid(),
+                    ::getegid(),
+                    kMaxPayload);
     constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME;
     if (::mount("thinsnap", where.c_str(), kFuseType, kFlags, options.c_str()) != 0)
         throw SystemError(errno, fmt::format("mounting FUSE on {}", where));

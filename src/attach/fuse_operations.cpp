@@ -207,8 +207,8 @@ void on_fallocate(fuse_req_t request,
         const auto begin = static_cast<std::uint64_t>(offset);
         const std::uint64_t end = file ? file->device->size() : 0;
         if (begin < end)
-            file->device->write_zeros(
-                begin, std::min(static_cast<std::uint64_t>(length), end - begin));
+            file->device->write_zeros(begin,
+                                      std::min(static_cast<std::uint64_t>(length), end - begin));
         fuse_reply_err(request, file ? 0 : EIO);
     });
 }

@@ -122,8 +122,8 @@ bool LoopDevice::try_detach() {
     fd_.reset(); // the last close detaches before it returns
     Fd again = try_open(path_, O_RDONLY);
     const auto now = again.is_open() ? status_of(again) : std::nullopt;
-    const bool ours = info && now && info->lo_device == now->lo_device &&
-                      info->lo_inode == now->lo_inode;
+    const bool ours =
+        info && now && info->lo_device == now->lo_device && info->lo_inode == now->lo_inode;
     if (ours)
         fd_ = std::move(again);
     return !ours;
@@ -132,7 +132,8 @@ bool LoopDevice::try_detach() {
 std::optional<LoopInfo> find_loop(unsigned number) {
     LoopInfo info{.number = number, .path = path_of_number(number)};
     try {
-        info.backing_file = read_text_file(fmt::format("/sys/block/loop{}/loop/backing_file", number));
+        info.backing_file =
+            read_text_file(fmt::format("/sys/block/loop{}/loop/backing_file", number));
     } catch (const Error&) {
         return std::nullopt; // it has none
     }

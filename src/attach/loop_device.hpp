@@ -15,7 +15,7 @@ namespace thinsnap::attach {
 struct LoopInfo {
     unsigned number = 0;
     std::string path{}; ///< "/dev/loop3"
-    dev_t device = 0; ///< of the loop device itself
+    dev_t device = 0;   ///< of the loop device itself
     /// As the kernel spells it now: below a mount that was detached lazily, from its root ("/17").
     std::string backing_file{};
     /// The backing file cannot be asked any more: the server of its file system has died.

@@ -78,8 +78,7 @@ void require_success(const Context& context, int status, const std::string& acti
         SystemError failure(error, action);
         throw Error(failure.kind(), fmt::format("{}: {}", action, text.data()));
     }
-    throw Error(Errc::io,
-                fmt::format("{}: {}; `dmesg` may say more", action, text.data()));
+    throw Error(Errc::io, fmt::format("{}: {}; `dmesg` may say more", action, text.data()));
 }
 
 } // namespace
@@ -163,12 +162,14 @@ void unmount_lazily(const MountPlace& place) {
     } else {
         const Fd space = open_file(fmt::format("/proc/{}/ns/mnt", place.pid), O_RDONLY);
         // A thread cannot enter a mount namespace that it does not share with its process.
-        error = run_in_child([&]() noexcept {
-            if (::setns(space.get(), CLONE_NEWNS) != 0 ||
-                ::umount2(place.directory.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
-                return errno;
-            return 0;
-        }, {space.get()});
+        error = run_in_child(
+            [&]() noexcept {
+                if (::setns(space.get(), CLONE_NEWNS) != 0 ||
+                    ::umount2(place.directory.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+                    return errno;
+                return 0;
+            },
+            {space.get()});
     }
     if (error != 0 && error != EINVAL && error != ENOENT)
         throw SystemError(error, fmt::format("unmounting {}", reachable_path(place)));

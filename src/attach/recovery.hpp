@@ -10,8 +10,8 @@ namespace thinsnap::attach {
 /// A device that was active when the process that served it died.
 struct LostDevice {
     DeviceId id;
-    std::string name;                     ///< empty if its record is lost
-    std::string path;                     ///< "/dev/loop3"; empty if it was gone already
+    std::string name;                      ///< empty if its record is lost
+    std::string path;                      ///< "/dev/loop3"; empty if it was gone already
     std::vector<std::string> mount_points; ///< where it was mounted; as reachable_path() names them
 };
 

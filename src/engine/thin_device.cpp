@@ -16,11 +16,11 @@ namespace {
 
 using Mode = RangeLock::Mode;
 
-constexpr std::uint64_t kPiece = 4U << 20U;   // most that one write locks and maps at once
-constexpr std::uint64_t kEntriesPerLeaf = 84; // of a mapping tree, at least
-constexpr std::uint64_t kUnmapAtOnce = 1024;  // mappings between two looks at the locks
+constexpr std::uint64_t kPiece = 4U << 20U;      // most that one write locks and maps at once
+constexpr std::uint64_t kEntriesPerLeaf = 84;    // of a mapping tree, at least
+constexpr std::uint64_t kUnmapAtOnce = 1024;     // mappings between two looks at the locks
 constexpr std::uint64_t kZeroPiece = 64U << 10U; // bytes looked at and zeroed at once
-constexpr std::uint64_t kForgetSingly = 4096; // chunks; above, the whole device is forgotten
+constexpr std::uint64_t kForgetSingly = 4096;    // chunks; above, the whole device is forgotten
 
 } // namespace
 

@@ -155,7 +155,7 @@ TEST_SUITE("pool.discard") {
         write_pattern(*open(pool, kOne), 1, 0, kChunk / 2);
         apply_all(pool, {CreateSnapshot{kTwo, kOne}});
         const auto device = open(pool, kTwo);
-        device->write_zeros(kChunk / 2, kChunk);     // half of a shared chunk, half of an unmapped
+        device->write_zeros(kChunk / 2, kChunk); // half of a shared chunk, half of an unmapped
         device->write_zeros(kChunk - 100, 9 * kChunk); // unmapped between two parts
         CHECK(used_chunks(pool) == 1);
         CHECK(holds_pattern(*device, 1, 0, kChunk / 2));

@@ -329,9 +329,8 @@ TEST_SUITE("attach.freezer") {
         if (why_no_attach())
             return skip(*why_no_attach());
         const Mounted mounted;
-        const Victim other([&] {
-            return std::string(::unshare(CLONE_NEWNS) == 0 ? "ready" : "failed");
-        });
+        const Victim other(
+            [&] { return std::string(::unshare(CLONE_NEWNS) == 0 ? "ready" : "failed"); });
         REQUIRE(other.told() == "ready");
         attach::unmount(mounted.directory, attach::Unmount::now);
         const auto places = attach::find_mounts(mounted.device.device);
