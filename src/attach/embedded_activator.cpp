@@ -126,8 +126,8 @@ ActiveDevice EmbeddedActivator::make(const ActivateRequest& request) {
         record(entry);
     } catch (...) {
         entry.loop.detach_when_unused();
-        static_cast<void>(wait_until([&] { return !files_->is_open(name); }));
-        files_->remove(name);
+        if (wait_for_close(name))
+            files_->remove(name);
         directory_.remove(request.id);
         throw;
     }
@@ -156,18 +156,23 @@ void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {
         return;
     }
     wait_for_detach(entry);
-    entry.thin->flush();
+    const auto thin = entry.thin; // the block device is gone, whatever the flush comes to
     forget(found);
+    thin->flush();
+}
+
+bool EmbeddedActivator::wait_for_close(const std::string& name) {
+    const ExportedFiles& exported = *files_;
+    return wait_until([&] { return !exported.is_open(name); });
 }
 
 /// A device that is leaving has no descriptor of ours: then only its file tells.
 void EmbeddedActivator::wait_for_detach(Entry& entry) {
-    const std::string name = file_name(entry.device.id);
     const bool leaving = entry.device.leaving;
     const bool free = (leaving || wait_until([&] {
                            return entry.loop.is_claimed() || entry.loop.try_detach();
                        })) &&
-                      !entry.loop.is_open() && wait_until([&] { return !files_->is_open(name); });
+                      !entry.loop.is_open() && wait_for_close(file_name(entry.device.id));
     if (!free)
         throw Error(Errc::busy,
                     fmt::format("'{}' ({}) is in use: {}",

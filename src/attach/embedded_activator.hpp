@@ -47,6 +47,7 @@ private:
     [[nodiscard]] Entries::iterator require(DeviceId id) TS_REQUIRES(mutex_);
     [[nodiscard]] ActiveDevice make(const ActivateRequest& request) TS_REQUIRES(mutex_);
     void record(const Entry& entry) TS_REQUIRES(mutex_);
+    [[nodiscard]] bool wait_for_close(const std::string& name) TS_REQUIRES(mutex_);
     void wait_for_detach(Entry& entry) TS_REQUIRES(mutex_);
     void forget(Entries::iterator entry) TS_REQUIRES(mutex_);
     void let_go_of_unused() TS_REQUIRES(mutex_);

@@ -1,7 +1,12 @@
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -254,6 +259,30 @@ TEST_SUITE("attach") {
         CHECK((error == ENOSPC || error == EIO || error == EROFS));
         CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
         CHECK(harness.pool().status().mode == PoolMode::out_of_data_space);
+    }
+
+    TEST_CASE("128 devices are active at once with no more threads than one takes") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        harness.make_active(1, kMiB);
+        const std::size_t threads = count_resources(harness.runtime_base()).threads;
+        for (std::uint32_t id = 2; id <= 128; ++id) {
+            io::FileDevice device(harness.make_active(id, kMiB).path, {.exclusive = false});
+            device.write(0, bytes_of(4096, static_cast<unsigned char>(id)));
+        }
+        CHECK(harness.activator().list().size() == 128);
+        const Resources all = count_resources(harness.runtime_base());
+        CHECK(all.threads == threads);
+        CHECK(all.loops == 128);
+        CHECK(all.mounts == 1);
+        std::vector<std::byte> read(4096);
+        for (const ActiveDevice& device : harness.activator().list()) {
+            if (device.id == DeviceId(1))
+                continue;
+            io::FileDevice(device.path, {.read_only = true, .exclusive = false}).read(0, read);
+            CHECK(read == bytes_of(4096, static_cast<unsigned char>(device.id.value())));
+        }
     }
 
     TEST_CASE("three hundred rounds leave nothing behind") {
