@@ -156,6 +156,7 @@ bool FuseMount::Parts::must_stop(std::span<const std::byte> request) const {
 /// One thread's life: until the connection ends (ENODEV), or stop().
 void FuseMount::Parts::serve(unsigned thread) {
     static_cast<void>(become_io_flusher()); // protect_writeback() has told whether it can
+    prefer_this_thread();
     const auto buffer = buffers.of(thread);
     FuseServer::answer_buffer() = buffer.subspan(kPage, kMaxPayload);
     const auto request = buffer.subspan(kPage - kWriteHeader);

@@ -6,11 +6,22 @@
 #include <fmt/core.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace thinsnap::attach {
 
 int become_io_flusher() noexcept {
     return ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+void prefer_this_thread() noexcept {
+    constexpr int kNice = -10;
+    const auto self = static_cast<id_t>(::gettid());
+    errno = 0;
+    const int now = ::getpriority(PRIO_PROCESS, self);
+    if (errno == 0 && now > kNice)
+        ::setpriority(PRIO_PROCESS, self, kNice);
 }
 
 std::vector<std::string> protect_writeback() {

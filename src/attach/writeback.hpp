@@ -11,6 +11,11 @@ namespace thinsnap::attach {
 /// \return errno; 0 on success. EPERM without CAP_SYS_RESOURCE: the risk stays, nothing else
 [[nodiscard]] int become_io_flusher() noexcept;
 
+/// Puts the calling thread before ordinary programs, where that is permitted: each request waits
+/// for one of our threads to be scheduled, so a container that keeps all processors busy would
+/// slow down every disk. Does nothing to a thread that has more than that already.
+void prefer_this_thread() noexcept;
+
 /// Prepares this process for serving block devices under memory pressure; called once by its main
 /// thread before others start: become_io_flusher(), and all memory, now and later, locked once it
 /// has been touched.
