@@ -116,6 +116,7 @@ Session make_session(FuseServer& server) {
     fuse_args args{static_cast<int>(arguments.size()), arguments.data(), 0};
     Session session(
         fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), &server));
+    fuse_opt_free_args(&args); // libfuse has put its own copy there
     if (!session)
         throw Error(Errc::internal, "libfuse refuses to make a session");
     return session;

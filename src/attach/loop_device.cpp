@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -25,7 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint32_t kBlockSize = 4096;
-constexpr int kAttempts = 100; // against others who take the same free number
+constexpr std::string_view kDeleted = " (deleted)"; // what the kernel puts behind a name
+constexpr int kAttempts = 100;                      // against others who take the same free number
 
 std::string path_of_number(unsigned number) {
     return fmt::format("/dev/loop{}", number);
@@ -138,6 +140,8 @@ std::optional<LoopInfo> find_loop(unsigned number) {
         return std::nullopt; // it has none
     }
     info.backing_file.resize(info.backing_file.find_last_not_of('\n') + 1);
+    if (info.backing_file.ends_with(kDeleted)) // also said of a file whose server has died
+        info.backing_file.resize(info.backing_file.size() - kDeleted.size());
     const Fd loop = try_open(info.path, O_RDONLY);
     struct stat st {};
     if (!loop.is_open() || ::fstat(loop.get(), &st) != 0)
