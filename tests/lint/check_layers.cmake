@@ -23,7 +23,7 @@ set(may_app snapshotter journal engine pool thin pdata io base)
 
 # tools/<program>.
 set(may_tool_thinsnap app snapshotter journal layer oci ext4 base)
-set(may_tool_thinsnap-bench app snapshotter journal oci engine pool thin pdata io base)
+set(may_tool_thinsnap-bench app snapshotter journal oci tar engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "app/pool_directory.hpp"
-#include "oci/tar_output.hpp"
 #include "snapshotter/commit.hpp"
 #include "snapshotter/containers.hpp"
 #include "snapshotter/copy.hpp"
+#include "tar/writer.hpp"
 
 namespace thinsnap::bench {
 
@@ -101,6 +101,23 @@ private:
     std::uint64_t size_ = 0;
 };
 
+void add_directory(tar::Writer& tar, std::string name) {
+    tar::Entry entry;
+    entry.name = std::move(name);
+    entry.type = tar::Type::directory;
+    entry.attributes.permissions = 0755;
+    tar.begin(entry);
+}
+
+void add_file(tar::Writer& tar, std::string name, std::string_view content) {
+    tar::Entry entry;
+    entry.name = std::move(name);
+    entry.attributes.permissions = 0644;
+    entry.size = content.size();
+    tar.begin(entry);
+    tar.write(std::as_bytes(std::span(content)));
+}
+
 } // namespace
 
 void write_root_tar(const fs::path& path, std::size_t files, std::size_t bytes) {
@@ -108,19 +125,19 @@ void write_root_tar(const fs::path& path, std::size_t files, std::size_t bytes) 
     constexpr std::size_t kInPackage = 20 * kInModule;
     fs::create_directories(path.parent_path());
     FileSink sink(path);
-    oci::TarOutput tar(sink);
+    tar::Writer tar(sink);
     std::mt19937 random(1);
     for (std::size_t i = 0; i < files; ++i) {
         const std::string package = fmt::format("pkg{:02}", i / kInPackage);
         const std::string module = fmt::format("{}/mod{:02}", package, i % kInPackage / kInModule);
         if (i % kInPackage == 0)
-            tar.add_directory(package + "/");
+            add_directory(tar, package + "/");
         if (i % kInModule == 0)
-            tar.add_directory(module + "/");
+            add_directory(tar, module + "/");
         std::string content;
         while (content.size() < bytes)
             content += fmt::format("{} = some text {}\n", random() % 1000, i);
-        tar.add_file(fmt::format("{}/file{:03}.py", module, i % kInModule), content);
+        add_file(tar, fmt::format("{}/file{:03}.py", module, i % kInModule), content);
     }
     tar.finish();
 }

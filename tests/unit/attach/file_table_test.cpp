@@ -4,14 +4,14 @@
 
 #include <thinsnap/error.hpp>
 
-#include "io/memory_device.hpp"
+#include "io/scratch_device.hpp"
 
 namespace thinsnap::attach {
 
 namespace {
 
 std::shared_ptr<BlockDevice> device_of(std::uint64_t size) {
-    return std::make_shared<io::MemoryDevice>(size);
+    return std::make_shared<io::ScratchDevice>(size);
 }
 
 template <class Work>
