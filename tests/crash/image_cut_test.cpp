@@ -138,7 +138,7 @@ TEST_SUITE("crash.images") {
                       }});
     }
 
-    TEST_CASE("a power cut while files are copied in leaves all of them or none") {
+    TEST_CASE("a power cut while a tree is copied in leaves all of it or none") {
         require_safe(
             {.setup = first_image, .operation = [](ImageWorld& world) { world.copy_into("web"); }});
     }
