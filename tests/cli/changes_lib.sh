@@ -171,6 +171,8 @@ calls=pwrite64,write,fdatasync,fsync,fallocate,ftruncate,rename,renameat,unlink,
 traces=
 if command -v strace >/dev/null && strace -qq -o /dev/null true 2>/dev/null; then
     traces=1
+    # which cannot look for leaks in a process that is traced
+    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 else
     echo 'NOTE: strace cannot be used here: moments are chosen by time alone'
 fi

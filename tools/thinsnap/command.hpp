@@ -55,8 +55,8 @@ struct Context {
     Output& out;
 };
 
-/// What a command is for. Who changes something has done it when run() returns: a signal that comes
-/// then is too late and no reason to say otherwise. What is shown is not shown before it is
+/// What a command is for. Who changes something, or writes a file, has done it when run() returns:
+/// a signal that comes then is too late and no reason to say otherwise. What is shown is not shown before it is
 /// printed.
 enum class Effect { shows, changes };
 
