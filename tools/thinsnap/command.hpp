@@ -56,8 +56,8 @@ struct Context {
 };
 
 /// What a command is for. Who changes something, or writes a file, has done it when run() returns:
-/// a signal that comes then is too late and no reason to say otherwise. What is shown is not shown before it is
-/// printed.
+/// a signal that comes then is too late and no reason to say otherwise. What is shown is not shown
+/// before it is printed.
 enum class Effect { shows, changes };
 
 /// One command, as the tables list it.
