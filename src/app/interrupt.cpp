@@ -28,6 +28,9 @@ struct State {
 State state;
 static_assert(std::atomic<int>::is_always_lock_free);
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables) the thread's own
+thread_local const Cancellation* thread_cancellation = nullptr;
+
 extern "C" void note_signal(int signal) {
     const int saved = errno;
     int none = 0;
@@ -40,8 +43,11 @@ extern "C" void note_signal(int signal) {
 void wait_for(int fd, short events, int timeout) {
     for (;;) {
         check_interrupt();
-        std::array<pollfd, 2> wanted{pollfd{fd, events, 0}, pollfd{state.pipe[0], POLLIN, 0}};
-        const int n = ::poll(wanted.data(), state.disregarded ? 1 : wanted.size(), timeout);
+        const int signalled = state.disregarded ? -1 : state.pipe[0];
+        const int cancelled = thread_cancellation != nullptr ? thread_cancellation->fd() : -1;
+        std::array<pollfd, 3> wanted{
+            pollfd{fd, events, 0}, pollfd{signalled, POLLIN, 0}, pollfd{cancelled, POLLIN, 0}};
+        const int n = ::poll(wanted.data(), wanted.size(), timeout);
         if (n < 0 && errno != EINTR)
             throw SystemError(errno, "waiting for input or output");
         check_interrupt();
@@ -83,7 +89,26 @@ InterruptHandler::~InterruptHandler() {
     state.signal = 0;
 }
 
+CancellationScope::CancellationScope(const Cancellation& cancellation) noexcept {
+    thread_cancellation = &cancellation;
+}
+
+CancellationScope::~CancellationScope() {
+    thread_cancellation = nullptr;
+}
+
+bool is_cancellable() noexcept {
+    return thread_cancellation != nullptr;
+}
+
+void check_cancelled(const Cancellation& cancellation) {
+    if (const int signal = cancellation.signal(); signal != 0)
+        throw Interrupted(signal);
+}
+
 void check_interrupt() {
+    if (thread_cancellation != nullptr)
+        check_cancelled(*thread_cancellation);
     const int signal = state.signal.load(std::memory_order_relaxed);
     if (signal != 0 && !state.disregarded)
         throw Interrupted(signal);

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "base/cancellation.hpp"
+
 namespace thinsnap::app {
 
 /// The process was asked to end by a signal. Not an Error, so that code which recovers from
@@ -47,7 +49,24 @@ private:
     std::array<Saved, 3> saved_;
 };
 
-/// \throws Interrupted  when a signal has arrived
+/// While one lives, the calls below that this thread makes also end when `cancellation` says so:
+/// the request that the thread works for is not wanted any more. At most one a thread.
+class CancellationScope {
+public:
+    /// \param cancellation  must outlive this
+    explicit CancellationScope(const Cancellation& cancellation) noexcept;
+    CancellationScope(const CancellationScope&) = delete;
+    CancellationScope& operator=(const CancellationScope&) = delete;
+    ~CancellationScope();
+};
+
+/// Whether this thread works under a CancellationScope, so that no signal ends a call it blocks in.
+[[nodiscard]] bool is_cancellable() noexcept;
+
+/// \throws Interrupted  `cancellation` was cancelled
+void check_cancelled(const Cancellation& cancellation);
+
+/// \throws Interrupted  when a signal has arrived, or see CancellationScope
 void check_interrupt();
 
 /// What was asked for is done, and a signal does not undo it: the calls here throw no more. A

@@ -37,7 +37,10 @@ PoolPaths find_pool(const fs::path& directory) {
 struct PoolHandle::Parts {
     Parts(const PoolPaths& without_config, const OpenPool& options)
         : access(options.access)
-        , lock(without_config.lock.string(), options.access, options.lock_timeout)
+        , lock(without_config.lock.string(),
+               options.access,
+               options.lock_timeout,
+               options.while_waiting)
         , config(read_pool_config(without_config.config.string()))
         , paths(paths_of(without_config.directory, config)) {}
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,7 @@ CreatedPool create_pool(const std::filesystem::path& directory, const CreatePool
 struct OpenPool {
     Access access = Access::exclusive;
     std::chrono::milliseconds lock_timeout = PoolLock::kDefaultTimeout;
+    std::function<void()> while_waiting{}; ///< for the lock, see PoolLock
 };
 
 /// A pool's files, held by this process under the owner lock. The devices are opened when they are

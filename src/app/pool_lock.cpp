@@ -42,12 +42,17 @@ std::string describe_holders(const std::string& path) {
 
 } // namespace
 
-PoolLock::PoolLock(std::string path, Access access, milliseconds timeout)
+PoolLock::PoolLock(std::string path,
+                   Access access,
+                   milliseconds timeout,
+                   const std::function<void()>& while_waiting)
     : path_(std::move(path))
     , access_(access) {
     const auto deadline = Clock::now() + timeout;
     milliseconds pause = kFirstPause;
     while (!open_and_try()) {
+        if (while_waiting)
+            while_waiting();
         const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
         if (left <= milliseconds{0})
             throw Error(Errc::busy,

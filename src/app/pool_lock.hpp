@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -30,7 +31,11 @@ public:
     ///                           holders in the text
     /// \throws Interrupted       a signal came while waiting
     /// \throws SystemError       the file cannot be opened, or cannot be locked
-    PoolLock(std::string path, Access access, std::chrono::milliseconds timeout);
+    /// \param while_waiting  called now and then; what it throws ends the wait
+    PoolLock(std::string path,
+             Access access,
+             std::chrono::milliseconds timeout,
+             const std::function<void()>& while_waiting = {});
     PoolLock(const PoolLock&) = delete;
     PoolLock& operator=(const PoolLock&) = delete;
     ~PoolLock();

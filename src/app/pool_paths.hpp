@@ -13,6 +13,7 @@ namespace thinsnap::app {
 ///     journal         images, layers and containers, see thinsnap-journal(5)
 ///     thinsnap.toml   the configuration, see thinsnap.conf(5)
 ///     lock            held while the pool is open; says who holds it
+///     socket          where thinsnapd(8) listens while it holds the pool
 struct PoolPaths {
     std::filesystem::path directory; ///< absolute
     std::filesystem::path metadata;
@@ -20,7 +21,12 @@ struct PoolPaths {
     std::filesystem::path journal;
     std::filesystem::path config;
     std::filesystem::path lock;
+    std::filesystem::path socket;
 };
+
+/// Where the pool is when nobody says: in THINSNAP_POOL, else in /var/lib/thinsnap. For main(),
+/// before there are threads.
+[[nodiscard]] std::filesystem::path default_pool_directory();
 
 /// \param config  a relative PoolConfig::data starts at the pool's directory
 [[nodiscard]] PoolPaths paths_of(const std::filesystem::path& directory, const PoolConfig& config);

@@ -1,8 +1,6 @@
 #include "command_line.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <utility>
 
 // NOLINTNEXTLINE(portability-restrict-system-includes) the one file of this tool that knows Boost
@@ -13,6 +11,8 @@
 #include <thinsnap/version.hpp>
 
 #include "app/pool_lock.hpp"
+#include "app/pool_paths.hpp"
+#include "base/seconds_text.hpp"
 
 #include "help.hpp"
 
@@ -22,8 +22,6 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kDefaultPool = "/var/lib/thinsnap";
-constexpr double kLongestTimeout = 1e6; // seconds
 // No guessing: an abbreviation that works today is another option's name tomorrow.
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
@@ -101,18 +99,6 @@ const Command* find_command(const std::vector<std::string>& words) {
     refuse(fmt::format("there is no command '{} {}'", words[0], words[1]), "thinsnap " + words[0]);
 }
 
-std::chrono::milliseconds parse_seconds(const std::string& text) {
-    double seconds = -1;
-    const char* end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, seconds);
-    if (parsed.ec != std::errc{} || parsed.ptr != end ||
-        !(seconds >= 0 && seconds <= kLongestTimeout))
-        throw Error(
-            Errc::invalid_argument,
-            fmt::format("--lock-timeout '{}' is no number of seconds from 0 to 1000000", text));
-    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
-
 void take_globals(Request& request) {
     const auto take = [&](const char* name) {
         auto node = request.options.extract(name);
@@ -120,19 +106,13 @@ void take_globals(Request& request) {
     };
     request.json = take("json").has_value();
     const auto pool = take("pool");
-    // NOLINTNEXTLINE(concurrency-mt-unsafe) no thread runs yet
-    const char* from_environment = std::getenv("THINSNAP_POOL");
     request.pool_named = pool.has_value();
-    if (pool)
-        request.pool = *pool;
-    else if (from_environment != nullptr && *from_environment != '\0')
-        request.pool = from_environment;
-    else
-        request.pool = kDefaultPool;
+    request.pool = pool ? *pool : app::default_pool_directory().string();
     if (request.pool.empty())
         throw Error(Errc::invalid_argument, "--pool names no directory");
     const auto timeout = take("lock-timeout");
-    request.lock_timeout = timeout ? parse_seconds(*timeout) : app::PoolLock::kDefaultTimeout;
+    request.lock_timeout =
+        timeout ? parse_seconds(*timeout, "--lock-timeout") : app::PoolLock::kDefaultTimeout;
 }
 
 Request parse_for(const Command* command, const std::vector<std::string>& arguments) {

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <csignal>
 #include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "app/interruptible_device.hpp"
+#include "app/stream_io.hpp"
 #include "base/fd.hpp"
 #include "io/scratch_device.hpp"
 
@@ -88,6 +90,40 @@ TEST_SUITE("app.interrupt") {
         REQUIRE(::write(pipe.in.get(), "x", 1) == 1);
         app::wait_readable(pipe.out.get());
         CHECK(true);
+    }
+
+    TEST_CASE("a cancellation ends what its own thread waits for and no other") {
+        const Pipe pipe = make_pipe();
+        Cancellation cancellation;
+        CHECK_FALSE(app::is_cancellable());
+        {
+            const app::CancellationScope scope(cancellation);
+            CHECK(app::is_cancellable());
+            CHECK_NOTHROW(app::check_interrupt());
+            std::jthread later([&] {
+                std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                cancellation.cancel(SIGHUP);
+            });
+            CHECK(signal_of([&] { app::wait_readable(pipe.out.get()); }) == SIGHUP);
+            cancellation.cancel(SIGTERM); // the first counts
+            CHECK(signal_of([] { app::check_interrupt(); }) == SIGHUP);
+            std::jthread([] { CHECK_NOTHROW(app::check_interrupt()); }).join();
+        }
+        CHECK_NOTHROW(app::check_interrupt());
+        CHECK(signal_of([&] { app::check_cancelled(cancellation); }) == SIGHUP);
+    }
+
+    TEST_CASE("a cancellable write to a full pipe does not wait for its reader") {
+        const Pipe pipe = make_pipe();
+        Cancellation cancellation;
+        const app::CancellationScope scope(cancellation);
+        std::jthread later([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            cancellation.cancel(SIGHUP);
+        });
+        const std::vector<std::byte> more_than_it_holds(std::size_t{4} << 20U);
+        CHECK(signal_of([&] { app::write_fully(pipe.in.get(), more_than_it_holds, "a pipe"); }) ==
+              SIGHUP);
     }
 
     TEST_CASE("a signal ends work that reads a device") {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -83,6 +84,20 @@ TEST_SUITE("app.pool_lock") {
             owner.reset();
         });
         CHECK(refusal(path, Access::exclusive, milliseconds(20000)) == "locked");
+    }
+
+    TEST_CASE("who waits can look elsewhere meanwhile and who need not wait does not") {
+        const TempDir dir;
+        const std::string path = (dir / "lock").string();
+        int looks = 0;
+        const auto look = [&] {
+            if (++looks == 3)
+                throw std::runtime_error("found elsewhere");
+        };
+        const PoolLock owner(path, Access::exclusive, milliseconds(0), look);
+        CHECK(looks == 0);
+        CHECK_THROWS_AS(PoolLock(path, Access::shared, milliseconds(60000), look),
+                        std::runtime_error);
     }
 
     TEST_CASE("a lock file that is removed while somebody waits is made anew") {
