@@ -5,7 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io tar journal oci ext4 layer pdata thin pool engine attach snapshotter app)
+set(layers base io tar journal oci ext4 layer pdata thin pool engine attach snapshotter app rpc)
 set(may_base)
 set(may_io base)
 set(may_tar base)
@@ -20,6 +20,7 @@ set(may_engine pool thin pdata io base)
 set(may_attach io base)
 set(may_snapshotter pool journal layer ext4 oci io base)
 set(may_app snapshotter journal engine pool thin pdata io base)
+set(may_rpc base)
 
 # tools/<program>.
 set(may_tool_thinsnap app snapshotter journal layer oci ext4 base)
@@ -30,7 +31,7 @@ set(may_tool_thinsnap-bench app snapshotter journal oci tar engine pool thin pda
 set(third_party nlohmann isal openssl toml boost doctest libdevmapper ext2fs archive fuse libmount
     grpc)
 set(header_nlohmann "nlohmann/")
-set(users_nlohmann src/base src/oci tools)
+set(users_nlohmann src/base src/oci src/rpc tools)
 set(header_isal "(isa-l/|isa-l\\.h)")
 set(users_isal src/base src/oci)
 set(header_openssl "openssl/")
