@@ -13,9 +13,8 @@ namespace thinsnap::app {
 namespace fs = std::filesystem;
 
 struct SnapshotterHandle::Parts {
-    Parts(const fs::path& directory, std::chrono::milliseconds lock_timeout)
-        : pool(directory, {.lock_timeout = lock_timeout})
-        , journal(journal::open_journal_directory(pool.paths().directory.string()))
+    explicit Parts(PoolHandle& pool)
+        : journal(journal::open_journal_directory(pool.paths().directory.string()))
         , store(snapshotter::open_store(pool.pool(), *journal))
         , context{.store = *store,
                   .pool = pool.pool(),
@@ -27,15 +26,13 @@ struct SnapshotterHandle::Parts {
                       },
                   .check_interrupt = check_interrupt} {}
 
-    PoolHandle pool;
     std::unique_ptr<journal::JournalDirectory> journal;
     std::unique_ptr<snapshotter::Store> store;
     snapshotter::Context context;
 };
 
-SnapshotterHandle::SnapshotterHandle(const fs::path& directory,
-                                     std::chrono::milliseconds lock_timeout)
-    : parts_(std::make_unique<Parts>(directory, lock_timeout)) {}
+SnapshotterHandle::SnapshotterHandle(PoolHandle& pool)
+    : parts_(std::make_unique<Parts>(pool)) {}
 
 SnapshotterHandle::~SnapshotterHandle() = default;
 
@@ -43,30 +40,9 @@ snapshotter::Context& SnapshotterHandle::context() {
     return parts_->context;
 }
 
-PoolHandle& SnapshotterHandle::pool() {
-    return parts_->pool;
-}
-
-namespace {
-
-journal::State read_state(PoolHandle& pool) {
+journal::State read_pool_state(PoolHandle& pool) {
     const auto directory = journal::open_journal_directory(pool.paths().directory.string());
     return snapshotter::read_state(pool.pool(), *directory);
-}
-
-} // namespace
-
-SnapshotterView::SnapshotterView(const fs::path& directory, std::chrono::milliseconds lock_timeout)
-    : pool_(directory, {.access = Access::shared, .lock_timeout = lock_timeout})
-    , state_(read_state(pool_)) {}
-
-snapshotter::ReadContext SnapshotterView::context() {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe) nobody sets the environment
-    const char* temporary = std::getenv("TMPDIR");
-    return {.pool = pool_.pool(),
-            .state = state_,
-            .work_directory = temporary != nullptr && *temporary != '\0' ? temporary : "/var/tmp",
-            .check_interrupt = check_interrupt};
 }
 
 journal::State read_journal_state(const fs::path& directory) {
@@ -74,6 +50,12 @@ journal::State read_journal_state(const fs::path& directory) {
     const auto journal = journal::open_journal_directory(paths.directory.string());
     auto contents = journal::read_journal(*journal);
     return contents ? std::move(contents->state) : journal::State();
+}
+
+fs::path temporary_directory() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe) nobody sets the environment
+    const char* temporary = std::getenv("TMPDIR");
+    return temporary != nullptr && *temporary != '\0' ? temporary : "/var/tmp";
 }
 
 } // namespace thinsnap::app

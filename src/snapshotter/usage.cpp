@@ -91,6 +91,8 @@ Usage measure_usage(const State& state, ReadView& view, const PoolStatus& status
             usage.other_bytes += view.usage(info.id).exclusive_chunks * status.chunk_size;
         }
     });
+    // Beside others who write and delete, the status may be older or younger than the view.
+    usage.used = std::max(usage.used, usage.containers_bytes + usage.other_bytes);
     usage.layers_bytes = usage.used - usage.containers_bytes - usage.other_bytes;
 
     const References references = count_references(state);

@@ -5,7 +5,8 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io tar journal oci ext4 layer pdata thin pool engine attach snapshotter app rpc)
+set(layers base io tar journal oci ext4 layer pdata thin pool engine attach snapshotter app rpc
+    service)
 set(may_base)
 set(may_io base)
 set(may_tar base)
@@ -21,9 +22,10 @@ set(may_attach io base)
 set(may_snapshotter pool journal layer ext4 oci io base)
 set(may_app snapshotter journal engine pool thin pdata io base)
 set(may_rpc base)
+set(may_service app snapshotter journal layer oci ext4 thin rpc base)
 
 # tools/<program>.
-set(may_tool_thinsnap app snapshotter journal layer oci ext4 base)
+set(may_tool_thinsnap service rpc app snapshotter journal oci base)
 set(may_tool_thinsnap-bench app snapshotter journal oci tar engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.

@@ -7,7 +7,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include "app/pool_directory.hpp"
 #include "snapshotter/commit.hpp"
 #include "snapshotter/containers.hpp"
 #include "snapshotter/copy.hpp"
@@ -34,9 +33,16 @@ ImagePool::~ImagePool() {
 }
 
 snapshotter::Context& ImagePool::context() {
-    if (!handle_)
-        handle_ = std::make_unique<app::SnapshotterHandle>(directory_, std::chrono::seconds(10));
-    return handle_->context();
+    if (!journal_) {
+        pool_.emplace(directory_, app::OpenPool{});
+        journal_.emplace(*pool_);
+    }
+    return journal_->context();
+}
+
+void ImagePool::close() {
+    journal_.reset();
+    pool_.reset();
 }
 
 Command ImagePool::command(const Command& arguments) const {

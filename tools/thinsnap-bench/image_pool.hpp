@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "app/pool_directory.hpp"
 #include "app/snapshotter_handle.hpp"
 
 #include "program.hpp"
@@ -24,7 +25,7 @@ public:
 
     /// Opened by the first call.
     [[nodiscard]] snapshotter::Context& context();
-    void close() { handle_.reset(); }
+    void close();
 
     /// `thinsnap` with this pool; \pre closed
     [[nodiscard]] Command command(const Command& arguments) const;
@@ -38,7 +39,8 @@ public:
 
 private:
     std::filesystem::path directory_;
-    std::unique_ptr<app::SnapshotterHandle> handle_;
+    std::optional<app::PoolHandle> pool_;
+    std::optional<app::SnapshotterHandle> journal_;
 };
 
 /// What fill() calls its container number `i`.

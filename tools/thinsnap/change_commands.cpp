@@ -1,52 +1,20 @@
-#include <utility>
-
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
 
-#include "app/snapshotter_handle.hpp"
 #include "base/size_text.hpp"
-#include "snapshotter/commit.hpp"
-#include "snapshotter/containers.hpp"
-#include "snapshotter/difference.hpp"
-#include "snapshotter/save.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
+#include "service/request.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-/// What a container changed, found under the pool's shared lock.
-struct ContainerChanges {
-    ContainerChanges(const Context& context, const std::string& name)
-        : view(context.pool, context.lock_timeout)
-        , container(snapshotter::get_container(view.state(), name))
-        , difference(view.pool().pool(),
-                     container.parent,
-                     container.device,
-                     view.context().check_interrupt) {}
-    app::SnapshotterView view;
-    const journal::Container& container;
-    snapshotter::Difference difference;
-};
-
-/// A file, or standard output, as a sink.
-class FileSink final : public ByteSink {
-public:
-    explicit FileSink(OutputFile& file)
-        : file_(file) {}
-    void write(std::span<const std::byte> bytes) override { file_.write(bytes); }
-
-private:
-    OutputFile& file_;
-};
+using rpc::Json;
 
 /// Where an archive goes; a terminal is refused.
 std::string output_of(const Arguments& arguments) {
@@ -58,64 +26,49 @@ std::string output_of(const Arguments& arguments) {
 }
 
 int diff(const Context& context, const Arguments& arguments) {
-    const ContainerChanges changes(context, arguments.words()[0]);
-    std::optional<JsonStream> stream;
-    if (context.json)
-        stream.emplace(context.out, Json{{"container", changes.container.name}}, "changes");
-    for (const layer::Change& change : changes.difference.changes()) {
-        if (change.kind == layer::ChangeKind::included)
-            continue;
-        const std::string letter(1, layer::change_letter(change.kind));
-        if (stream)
-            stream->add({{"change", letter}, {"path", change.path}});
-        else
-            context.out.text(fmt::format("{} {}\n", letter, printable(change.path)));
-    }
-    if (stream)
-        stream->finish(Json::object());
+    service::Request request{.method = "container.diff",
+                             .params = {{"name", arguments.words()[0]}}};
+    const auto line = [](const Json& change) {
+        return fmt::format("{} {}\n",
+                           change.at("change").get<std::string>(),
+                           printable(change.at("path").get<std::string>()));
+    };
+    ListDisplay display(context.out, context.json, "changes", {.line = line});
+    display.attach(request);
+    display.finish(service::carry_out(context.address(), request));
     return 0;
 }
 
 int commit(const Context& context, const Arguments& arguments) {
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
-    const auto image =
-        snapshotter::commit_container(handle.context(),
-                                      {.container = arguments.words()[0],
-                                       .image = arguments.find_text("image"),
-                                       .comment = arguments.find_text("message").value_or("")});
+    service::Request request{.method = "container.commit",
+                             .params = {{"name", arguments.words()[0]}}};
+    for (const char* option : {"image", "message"})
+        if (const auto value = arguments.find_text(option))
+            request.params[option] = *value;
+    const Json image = service::carry_out(context.address(), request);
     if (context.json)
-        context.out.json({{"image", image.name},
-                          {"id", image.id.to_string()},
-                          {"diff_id", image.diff_id.to_string()},
-                          {"device", image.layer.value()},
-                          {"size", image.size}});
+        context.out.json(image);
     else
         context.out.text(fmt::format("{}  {}  {}\n",
-                                     short_digest(image.id),
-                                     printable(image.name),
-                                     format_size(image.size)));
+                                     short_digest(image.at("id").get<std::string>()),
+                                     printable(image.at("image").get<std::string>()),
+                                     format_size(image.at("size").get<std::uint64_t>())));
     return 0;
 }
 
 int export_changes(const Context& context, const Arguments& arguments) {
     OutputFile file(output_of(arguments));
-    const ContainerChanges changes(context, arguments.words()[0]);
-    FileSink sink(file);
-    changes.difference.write_tar(sink);
-    file.commit();
+    write_to(
+        file, context, {.method = "container.export", .params = {{"name", arguments.words()[0]}}});
     return 0;
 }
 
 int save(const Context& context, const Arguments& arguments) {
     OutputFile file(output_of(arguments));
-    app::SnapshotterView view(context.pool, context.lock_timeout);
-    FileSink sink(file);
-    snapshotter::save_image(view.context(),
-                            arguments.words()[0],
-                            sink,
-                            arguments.has("gzip") ? snapshotter::SaveCompression::gzip
-                                                  : snapshotter::SaveCompression::none);
-    file.commit();
+    write_to(file,
+             context,
+             {.method = "image.save",
+              .params = {{"image", arguments.words()[0]}, {"gzip", arguments.has("gzip")}}});
     return 0;
 }
 

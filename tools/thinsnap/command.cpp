@@ -51,6 +51,10 @@ std::uint64_t Arguments::size(std::string_view option) const {
     return *value;
 }
 
+std::string absolute_path(const std::string& path) {
+    return path.empty() ? path : std::filesystem::absolute(path).string();
+}
+
 std::string full_name(const Command& command) {
     return *command.group == '\0' ? command.name
                                   : fmt::format("{} {}", command.group, command.name);

@@ -13,6 +13,8 @@
 
 #include <thinsnap/types.hpp>
 
+#include "service/request.hpp"
+
 namespace thinsnap::tools {
 
 class Output;
@@ -53,7 +55,14 @@ struct Context {
     std::chrono::milliseconds lock_timeout{};
     bool json = false;
     Output& out;
+
+    [[nodiscard]] service::PoolAddress address() const {
+        return {.directory = pool, .lock_timeout = lock_timeout};
+    }
 };
+
+/// A path of the host as it is to be understood elsewhere: a server has a directory of its own.
+[[nodiscard]] std::string absolute_path(const std::string& path);
 
 /// What a command is for. Who changes something, or writes a file, has done it when run() returns:
 /// a signal that comes then is too late and no reason to say otherwise. What is shown is not shown

@@ -1,41 +1,35 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "app/snapshotter_handle.hpp"
 #include "base/size_text.hpp"
 #include "base/timestamp.hpp"
-#include "snapshotter/containers.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
+#include "service/facts.hpp"
+#include "service/request.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using journal::Container;
 using journal::State;
-
-Json json_of(const Container& container) {
-    return {{"name", container.name},
-            {"image", container.image},
-            {"device", container.device.value()},
-            {"virtual_size", container.virtual_size},
-            {"created", format_rfc3339(timestamp_of(container.created), Fraction::always)}};
-}
+using service::Json;
 
 int create(const Context& context, const Arguments& arguments) {
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
-    const Container made = snapshotter::create_container(handle.context(),
-                                                         {.name = arguments.words()[0],
-                                                          .image = arguments.find_text("image"),
-                                                          .size = arguments.find_size("size")});
+    service::Request request{.method = "container.create",
+                             .params = {{"name", arguments.words()[0]}}};
+    if (const auto image = arguments.find_text("image"))
+        request.params["image"] = *image;
+    if (const auto size = arguments.find_size("size"))
+        request.params["size"] = *size;
+    const Json made = service::carry_out(context.address(), request);
     if (context.json)
-        context.out.json(json_of(made));
+        context.out.json(made);
     return 0;
 }
 
@@ -56,7 +50,7 @@ int list(const Context& context, const Arguments&) {
     std::vector<std::vector<std::string>> rows{{"NAME", "IMAGE", ">SIZE", "CREATED"}};
     for (const Container* container : sorted_containers(state)) {
         if (context.json)
-            list.push_back(json_of(*container));
+            list.push_back(service::container_facts(*container));
         else
             rows.push_back({printable(container->name),
                             printable(container->image),
@@ -71,10 +65,11 @@ int list(const Context& context, const Arguments&) {
 }
 
 int remove(const Context& context, const Arguments& arguments) {
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
-    const auto removed = snapshotter::remove_containers(handle.context(), arguments.words());
+    const Json removed = service::carry_out(
+        context.address(),
+        {.method = "container.remove", .params = {{"names", arguments.words()}}});
     if (context.json)
-        context.out.json({{"removed", removed.names}});
+        context.out.json(removed);
     return 0;
 }
 

@@ -1,145 +1,91 @@
-#include <array>
-#include <vector>
-
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include "app/pool_directory.hpp"
 #include "base/size_text.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
+#include "service/request.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using rpc::Json;
 
-/// One batch that keeps the transaction id: it belongs to whoever keeps a journal.
-void apply_batch(const Context& context, std::span<const PoolOperation> operations) {
-    app::PoolHandle handle(context.pool, {.lock_timeout = context.lock_timeout});
-    ThinPool& pool = handle.pool();
-    const TransactionId id = pool.status().transaction_id;
-    pool.apply(operations, id, id);
+/// Carries out what has nothing to say to people.
+int change(const Context& context, const service::Request& request) {
+    const Json result = service::carry_out(context.address(), request);
+    if (context.json)
+        context.out.json(result);
+    return 0;
+}
+
+std::uint32_t device_of(const std::string& word) {
+    return parse_device_id(word).value();
 }
 
 int device_create(const Context& context, const Arguments& arguments) {
-    const DeviceId id = parse_device_id(arguments.words()[0]);
-    apply_batch(context, std::array{PoolOperation(CreateThin{id})});
-    if (context.json)
-        context.out.json({{"device", id.value()}});
-    return 0;
+    return change(
+        context,
+        {.method = "device.create", .params = {{"device", device_of(arguments.words()[0])}}});
 }
 
 int device_snapshot(const Context& context, const Arguments& arguments) {
-    const DeviceId id = parse_device_id(arguments.words()[0]);
-    const DeviceId origin = parse_device_id(arguments.text("origin"));
-    apply_batch(context, std::array{PoolOperation(CreateSnapshot{id, origin})});
-    if (context.json)
-        context.out.json({{"device", id.value()}, {"origin", origin.value()}});
-    return 0;
+    return change(context,
+                  {.method = "device.snapshot",
+                   .params = {{"device", device_of(arguments.words()[0])},
+                              {"origin", device_of(arguments.text("origin"))}}});
 }
 
 int device_delete(const Context& context, const Arguments& arguments) {
-    std::vector<PoolOperation> operations;
     Json ids = Json::array();
-    for (const std::string& word : arguments.words()) {
-        operations.emplace_back(DeleteDevice{parse_device_id(word)});
-        ids.push_back(parse_device_id(word).value());
-    }
-    apply_batch(context, operations);
-    if (context.json)
-        context.out.json({{"deleted", ids}});
-    return 0;
-}
-
-Json json_of(const DeviceInfo& info, const DeviceUsage& usage, std::uint64_t chunk_size) {
-    return {{"device", info.id.value()},
-            {"mapped_chunks", usage.mapped_chunks},
-            {"exclusive_chunks", usage.exclusive_chunks},
-            {"shared_chunks", usage.shared_chunks()},
-            {"mapped_bytes", usage.mapped_chunks * chunk_size},
-            {"exclusive_bytes", usage.exclusive_chunks * chunk_size},
-            {"shared_bytes", usage.shared_chunks() * chunk_size},
-            {"transaction_id", info.transaction_id.value()},
-            {"creation_time", info.creation_time},
-            {"snapshotted_time", info.snapshotted_time}};
+    for (const std::string& word : arguments.words())
+        ids.push_back(device_of(word));
+    return change(context, {.method = "device.delete", .params = {{"devices", ids}}});
 }
 
 int device_list(const Context& context, const Arguments&) {
-    app::PoolHandle handle(context.pool,
-                           {.access = app::Access::shared, .lock_timeout = context.lock_timeout});
-    const auto view = handle.pool().read_view();
-    const std::uint64_t chunk_size = handle.pool().chunk_size();
-    std::vector<DeviceInfo> devices;
-    view->for_each_device([&](const DeviceInfo& info) { devices.push_back(info); });
-
-    std::optional<JsonStream> stream;
-    if (context.json)
-        stream.emplace(context.out,
-                       Json{{"pool", handle.paths().directory.string()},
-                            {"transaction_id", view->transaction_id().value()},
-                            {"chunk_size", chunk_size}},
-                       "devices");
-    else if (!devices.empty())
-        context.out.text(fmt::format("{:>8}  {:>11}  {:>11}  {:>11}  {:>12}  {:>8}  {:>8}\n",
-                                     "device",
-                                     "mapped",
-                                     "exclusive",
-                                     "shared",
-                                     "transaction",
-                                     "created",
-                                     "snapped"));
-    for (const DeviceInfo& info : devices) {
-        const DeviceUsage usage = view->usage(info.id);
-        if (stream)
-            stream->add(json_of(info, usage, chunk_size));
-        else
-            context.out.text(fmt::format("{:>8}  {:>11}  {:>11}  {:>11}  {:>12}  {:>8}  {:>8}\n",
-                                         info.id.value(),
-                                         format_size(usage.mapped_chunks * chunk_size),
-                                         format_size(usage.exclusive_chunks * chunk_size),
-                                         format_size(usage.shared_chunks() * chunk_size),
-                                         info.transaction_id.value(),
-                                         info.creation_time,
-                                         info.snapshotted_time));
-    }
-    if (stream)
-        stream->finish(Json::object());
+    const auto line = [](const Json& device) {
+        const auto size = [&](const char* key) {
+            return format_size(device.at(key).get<std::uint64_t>());
+        };
+        return fmt::format("{:>8}  {:>11}  {:>11}  {:>11}  {:>12}  {:>8}  {:>8}\n",
+                           device.at("device").dump(),
+                           size("mapped_bytes"),
+                           size("exclusive_bytes"),
+                           size("shared_bytes"),
+                           device.at("transaction_id").dump(),
+                           device.at("creation_time").dump(),
+                           device.at("snapshotted_time").dump());
+    };
+    const std::string heading = fmt::format("{:>8}  {:>11}  {:>11}  {:>11}  {:>12}  {:>8}  {:>8}\n",
+                                            "device",
+                                            "mapped",
+                                            "exclusive",
+                                            "shared",
+                                            "transaction",
+                                            "created",
+                                            "snapped");
+    service::Request request{.method = "device.list"};
+    ListDisplay display(context.out, context.json, "devices", {.heading = heading, .line = line});
+    display.attach(request);
+    display.finish(service::carry_out(context.address(), request));
     return 0;
 }
 
 int device_diff(const Context& context, const Arguments& arguments) {
-    const DeviceId left = parse_device_id(arguments.words()[0]);
-    const DeviceId right = parse_device_id(arguments.words()[1]);
-    app::PoolHandle handle(context.pool,
-                           {.access = app::Access::shared, .lock_timeout = context.lock_timeout});
-    const auto view = handle.pool().read_view();
-    const std::uint64_t chunk_size = handle.pool().chunk_size();
-    std::optional<JsonStream> stream;
-    if (context.json)
-        stream.emplace(
-            context.out,
-            Json{{"left", left.value()}, {"right", right.value()}, {"chunk_size", chunk_size}},
-            "runs");
-    std::uint64_t chunks = 0;
-    view->diff(left, right, [&](const DiffRun& run) {
-        chunks += run.length;
-        const std::uint64_t offset = run.begin.value() * chunk_size;
-        const std::uint64_t length = run.length * chunk_size;
-        if (stream)
-            stream->add({{"kind", to_string(run.kind)},
-                         {"begin_chunk", run.begin.value()},
-                         {"length_chunks", run.length},
-                         {"offset", offset},
-                         {"length", length}});
-        else
-            context.out.text(
-                fmt::format("{:<10} {:>16} {:>16}\n", to_string(run.kind), offset, length));
-    });
-    if (stream)
-        stream->finish({{"total_chunks", chunks}, {"total_bytes", chunks * chunk_size}});
+    service::Request request{.method = "device.diff",
+                             .params = {{"left", device_of(arguments.words()[0])},
+                                        {"right", device_of(arguments.words()[1])}}};
+    const auto line = [](const Json& run) {
+        return fmt::format("{:<10} {:>16} {:>16}\n",
+                           run.at("kind").get<std::string>(),
+                           run.at("offset").dump(),
+                           run.at("length").dump());
+    };
+    ListDisplay display(context.out, context.json, "runs", {.line = line});
+    display.attach(request);
+    display.finish(service::carry_out(context.address(), request));
     return 0;
 }
 

@@ -1,9 +1,9 @@
 #include "facts.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/size_text.hpp"
 
@@ -11,96 +11,72 @@ namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using rpc::Json;
 
-constexpr std::uint64_t kMetadataBlock = 4096;
-
-bool is_low(const SpaceUse& use) {
-    return use.free() < use.low_water;
+std::uint64_t number(const Json& facts, const std::string& key) {
+    return facts.at(key).get<std::uint64_t>();
 }
 
-Json json_of(const SpaceUse& use, std::uint64_t unit, const std::string& name) {
-    return {{"used_" + name, use.used},
-            {"free_" + name, use.free()},
-            {"total_" + name, use.total},
-            {"low_water_" + name, use.low_water},
-            {"reserve_" + name, use.reserve},
-            {"used_bytes", use.used * unit},
-            {"free_bytes", use.free() * unit},
-            {"total_bytes", use.total * unit},
-            {"below_low_water", is_low(use)}};
+double percent(std::uint64_t used, std::uint64_t total) {
+    return total == 0 ? 0 : 100 * static_cast<double>(used) / static_cast<double>(total);
 }
 
-double percent(const SpaceUse& use) {
-    if (use.total == 0)
-        return 0;
-    return 100 * static_cast<double>(use.used) / static_cast<double>(use.total);
-}
-
-std::string line_of(const SpaceUse& use, std::uint64_t unit, const char* name) {
+/// \param unit  what the space is counted in, "chunks"
+std::string line_of(const Json& use, const std::string& unit) {
+    const std::uint64_t used = number(use, "used_" + unit);
+    const std::uint64_t total = number(use, "total_" + unit);
     return fmt::format("{} of {} used ({:.1f} %), {} of {} {}",
-                       format_size(use.used * unit),
-                       format_size(use.total * unit),
-                       percent(use),
-                       use.used,
-                       use.total,
-                       name);
+                       format_size(number(use, "used_bytes")),
+                       format_size(number(use, "total_bytes")),
+                       percent(used, total),
+                       used,
+                       total,
+                       unit);
 }
 
-void warn_if_low(const SpaceUse& use, std::uint64_t unit, const char* what, const char* option) {
-    if (is_low(use))
-        fmt::print(stderr,
-                   "thinsnap: warning: {} left for {}, below the low-water mark of {}; delete "
-                   "devices or 'thinsnap pool grow {}'\n",
-                   format_size(use.free() * unit),
-                   what,
-                   format_size(use.low_water * unit),
-                   option);
+void warn_if_low(const Json& use, const std::string& unit, const char* what, const char* option) {
+    if (!use.at("below_low_water").get<bool>())
+        return;
+    const std::uint64_t unit_bytes =
+        number(use, "total_bytes") / std::max<std::uint64_t>(number(use, "total_" + unit), 1);
+    fmt::print(stderr,
+               "thinsnap: warning: {} left for {}, below the low-water mark of {}; delete "
+               "devices or 'thinsnap pool grow {}'\n",
+               format_size(number(use, "free_bytes")),
+               what,
+               format_size(number(use, "low_water_" + unit) * unit_bytes),
+               option);
 }
 
 } // namespace
 
-Json json_of(const PoolStatus& status, const std::string& pool) {
-    return {{"pool", pool},
-            {"driver", status.driver},
-            {"uuid", status.uuid},
-            {"mode", to_string(status.mode)},
-            {"reason", status.reason},
-            {"needs_check", status.needs_check},
-            {"transaction_id", status.transaction_id.value()},
-            {"chunk_size", status.chunk_size},
-            {"data", json_of(status.data, status.chunk_size, "chunks")},
-            {"metadata", json_of(status.metadata, kMetadataBlock, "blocks")},
-            {"devices", status.devices},
-            {"held_root", status.held_root ? Json(status.held_root->value()) : Json(nullptr)}};
-}
-
-std::string table_of(const PoolStatus& status, const std::string& pool) {
+std::string table_of(const Json& status) {
     std::string text;
     const auto line = [&](const char* name, const std::string& value) {
         text += fmt::format("{:<16}{}\n", name, value);
     };
-    line("pool", pool);
-    line("uuid", status.uuid.empty() ? "none" : status.uuid);
-    line("driver", status.driver);
-    line("mode", std::string(to_string(status.mode)));
-    if (!status.reason.empty())
-        line("reason", status.reason);
-    line("needs check", status.needs_check ? "yes" : "no");
-    line("transaction id", fmt::to_string(status.transaction_id.value()));
-    line("chunk size", format_size(status.chunk_size));
-    line("data", line_of(status.data, status.chunk_size, "chunks"));
-    line("metadata", line_of(status.metadata, kMetadataBlock, "blocks"));
-    line("devices", fmt::to_string(status.devices));
-    if (status.held_root)
-        line("held root", fmt::format("metadata block {}", status.held_root->value()));
+    const auto value = [&](const char* key) { return status.at(key).get<std::string>(); };
+    line("pool", value("pool"));
+    line("uuid", value("uuid").empty() ? "none" : value("uuid"));
+    line("driver", value("driver"));
+    line("mode", value("mode"));
+    if (!value("reason").empty())
+        line("reason", value("reason"));
+    line("needs check", status.at("needs_check").get<bool>() ? "yes" : "no");
+    line("transaction id", fmt::to_string(number(status, "transaction_id")));
+    line("chunk size", format_size(number(status, "chunk_size")));
+    line("data", line_of(status.at("data"), "chunks"));
+    line("metadata", line_of(status.at("metadata"), "blocks"));
+    line("devices", fmt::to_string(number(status, "devices")));
+    if (!status.at("held_root").is_null())
+        line("held root", fmt::format("metadata block {}", number(status, "held_root")));
     return text;
 }
 
-void warn_about(const PoolStatus& status) {
-    warn_if_low(status.data, status.chunk_size, "data", "--size");
-    warn_if_low(status.metadata, kMetadataBlock, "metadata", "--metadata-size");
-    if (status.needs_check)
+void warn_about(const Json& status) {
+    warn_if_low(status.at("data"), "chunks", "data", "--size");
+    warn_if_low(status.at("metadata"), "blocks", "metadata", "--metadata-size");
+    if (status.at("needs_check").get<bool>())
         fmt::print(stderr,
                    "thinsnap: warning: the pool wants a check before it is written again: "
                    "'thinsnap pool check --clear-needs-check'\n");

@@ -1,68 +1,35 @@
 #include <array>
+#include <cstdio>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
 
-#include "app/interrupt.hpp"
-#include "app/snapshotter_handle.hpp"
-#include "base/timestamp.hpp"
-#include "snapshotter/container_files.hpp"
-#include "snapshotter/containers.hpp"
-#include "snapshotter/copy.hpp"
-
 #include "command.hpp"
 #include "container_path.hpp"
 #include "output.hpp"
+#include "service/request.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-using ext4::FileType;
-using ext4::InodeInfo;
-using snapshotter::DeviceFiles;
-using snapshotter::ListedFile;
+using rpc::Json;
 
-/// A container's files, under the pool's shared lock.
-struct OpenedContainer {
-    OpenedContainer(const Context& context, const std::string& name)
-        : view(context.pool, context.lock_timeout)
-        , device(view.pool().pool(),
-                 snapshotter::get_container(view.state(), name).device,
-                 ext4::FileSystemAccess::read_only) {}
-    app::SnapshotterView view;
-    DeviceFiles device;
-};
-
-struct TypeName {
-    char letter;
-    const char* word;
-};
-
-TypeName name_of(FileType type) {
-    switch (type) {
-    case FileType::regular:
-        return {'-', "regular"};
-    case FileType::directory:
-        return {'d', "directory"};
-    case FileType::symlink:
-        return {'l', "symlink"};
-    case FileType::character_device:
-        return {'c', "character_device"};
-    case FileType::block_device:
-        return {'b', "block_device"};
-    case FileType::fifo:
-        return {'p', "fifo"};
-    case FileType::socket:
-        break;
-    }
-    return {'s', "socket"};
+/// As ls(1) begins a line.
+char letter_of(const std::string& type) {
+    static const std::map<std::string, char> kLetters{{"regular", '-'},
+                                                      {"directory", 'd'},
+                                                      {"symlink", 'l'},
+                                                      {"character_device", 'c'},
+                                                      {"block_device", 'b'},
+                                                      {"fifo", 'p'},
+                                                      {"socket", 's'}};
+    return kLetters.at(type);
 }
 
 /// "rwsr-x--T", as ls(1) writes it.
@@ -84,82 +51,64 @@ std::string permissions_text(std::uint16_t mode) {
     return text;
 }
 
-std::string size_text(const InodeInfo& inode) {
-    return inode.device ? fmt::format("{},{}", inode.device->major, inode.device->minor)
-                        : std::to_string(inode.size);
+std::string size_text(const Json& file) {
+    return file.contains("major") ? fmt::format("{},{}",
+                                                file.at("major").get<std::uint64_t>(),
+                                                file.at("minor").get<std::uint64_t>())
+                                  : file.at("size").dump();
 }
 
-std::vector<std::string> row_of(const ListedFile& file) {
-    const InodeInfo& inode = file.inode;
-    std::string name = printable(file.name);
-    if (inode.type == FileType::symlink)
-        name += " -> " + printable(file.link_target);
-    return {name_of(inode.type).letter + permissions_text(inode.attributes.permissions),
-            std::to_string(inode.links),
-            std::to_string(inode.attributes.uid),
-            std::to_string(inode.attributes.gid),
-            size_text(inode),
-            format_time(inode.attributes.mtime),
+std::vector<std::string> row_of(const Json& file) {
+    std::string name = printable(file.at("name").get<std::string>());
+    if (file.contains("target"))
+        name += " -> " + printable(file.at("target").get<std::string>());
+    const auto mode = std::stoul(file.at("mode").get<std::string>(), nullptr, 8);
+    return {letter_of(file.at("type").get<std::string>()) +
+                permissions_text(static_cast<std::uint16_t>(mode)),
+            file.at("links").dump(),
+            file.at("uid").dump(),
+            file.at("gid").dump(),
+            size_text(file),
+            short_time(file.at("mtime").get<std::string>()),
             name};
-}
-
-Json json_of(const ListedFile& file) {
-    const InodeInfo& inode = file.inode;
-    Json json{{"name", file.name},
-              {"type", name_of(inode.type).word},
-              {"mode", fmt::format("{:04o}", inode.attributes.permissions)},
-              {"uid", inode.attributes.uid},
-              {"gid", inode.attributes.gid},
-              {"size", inode.size},
-              {"links", inode.links},
-              {"inode", inode.number.value()},
-              {"mtime", format_rfc3339(inode.attributes.mtime, Fraction::always)}};
-    if (inode.type == FileType::symlink)
-        json["target"] = file.link_target;
-    if (inode.device) {
-        json["major"] = inode.device->major;
-        json["minor"] = inode.device->minor;
-    }
-    return json;
 }
 
 int list(const Context& context, const Arguments& arguments) {
     const ContainerPath where = parse_container_path(arguments.words()[0]);
-    OpenedContainer opened(context, where.container);
-    const auto files = snapshotter::list_files(opened.device.files(), where.path);
-    Json json = Json::array();
+    const Json result = service::carry_out(
+        context.address(),
+        {.method = "file.list", .params = {{"container", where.container}, {"path", where.path}}});
+    if (context.json) {
+        context.out.json(result);
+        return 0;
+    }
     std::vector<std::vector<std::string>> rows{
         {"MODE", ">LINKS", ">UID", ">GID", ">SIZE", "MODIFIED", "NAME"}};
-    for (const ListedFile& file : files) {
-        if (context.json)
-            json.push_back(json_of(file));
-        else
-            rows.push_back(row_of(file));
-    }
-    if (context.json)
-        context.out.json({{"container", where.container}, {"path", where.path}, {"files", json}});
-    else
-        context.out.text(columns(rows));
+    for (const Json& file : result.at("files"))
+        rows.push_back(row_of(file));
+    context.out.text(columns(rows));
     return 0;
 }
 
 int cat(const Context& context, const Arguments& arguments) {
     const ContainerPath where = parse_container_path(arguments.words()[0]);
-    OpenedContainer opened(context, where.container);
-    snapshotter::read_file(opened.device.files(), where.path, [](std::span<const std::byte> bytes) {
-        write_fully(STDOUT_FILENO, bytes, "standard output");
-    });
+    static_cast<void>(service::carry_out(context.address(),
+                                         {.method = "file.read",
+                                          .params = {{"container", where.container},
+                                                     {"path", where.path},
+                                                     {"output", "standard output"}},
+                                          .descriptor = STDOUT_FILENO}));
     return 0;
 }
 
-int report(const Context& context, const snapshotter::CopyReport& copied) {
+int report(const Context& context, const Json& copied) {
+    const auto left_out = copied.at("left_out").get<std::uint64_t>();
     if (context.json)
-        context.out.json(
-            {{"files", copied.files}, {"bytes", copied.bytes}, {"left_out", copied.left_out}});
-    else if (copied.left_out > 0)
+        context.out.json(copied);
+    else if (left_out > 0)
         fmt::print(stderr,
                    "thinsnap: warning: {} device nodes, fifos and sockets were not copied\n",
-                   copied.left_out);
+                   left_out);
     return 0;
 }
 
@@ -174,16 +123,19 @@ int copy(const Context& context, const Arguments& arguments) {
                                 "other on the host",
                                 from,
                                 to));
-    if (source) {
-        OpenedContainer opened(context, source->container);
-        return report(
-            context,
-            snapshotter::copy_out(opened.device.files(), source->path, to, app::check_interrupt));
-    }
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
-    return report(
-        context,
-        snapshotter::copy_into_container(handle.context(), target->container, from, target->path));
+    if (source)
+        return report(context,
+                      service::carry_out(context.address(),
+                                         {.method = "file.copy_out",
+                                          .params = {{"container", source->container},
+                                                     {"path", source->path},
+                                                     {"target", absolute_path(to)}}}));
+    return report(context,
+                  service::carry_out(context.address(),
+                                     {.method = "file.copy_in",
+                                      .params = {{"source", absolute_path(from)},
+                                                 {"container", target->container},
+                                                 {"path", target->path}}}));
 }
 
 constexpr Command kCommands[] = {

@@ -1,71 +1,70 @@
 #include <algorithm>
 #include <optional>
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "app/interrupt.hpp"
 #include "app/snapshotter_handle.hpp"
+#include "base/fd.hpp"
 #include "base/size_text.hpp"
 #include "base/timestamp.hpp"
 #include "oci/config.hpp"
-#include "oci/source.hpp"
 #include "snapshotter/images.hpp"
-#include "snapshotter/import.hpp"
 #include "snapshotter/layer_references.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
 #include "progress.hpp"
+#include "service/json.hpp"
+#include "service/request.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using journal::Image;
 using journal::Layer;
 using journal::State;
+using service::Json;
 
-Json json_of(const snapshotter::ImportedImage& image) {
-    Json layers = Json::array();
-    for (const auto& layer : image.layers)
-        layers.push_back({{"diff_id", layer.diff_id.to_string()},
-                          {"chain_id", layer.chain_id.to_string()},
-                          {"device", layer.device.value()},
-                          {"existed", layer.existed},
-                          {"size", layer.size}});
-    return {{"names", image.names}, {"id", image.id.to_string()}, {"layers", layers}};
+/// Whether a path means one thing to this process and another, or nothing, to a server.
+bool is_own(const std::string& path) {
+    struct stat st {};
+    return path.starts_with("/dev/") || path.starts_with("/proc/") ||
+           (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
 int import_source(const Context& context, const Arguments& arguments) {
-    oci::SourceOptions how{.work_directory = app::find_pool(context.pool).directory.string(),
-                           .interrupt = app::check_interrupt};
-    if (const auto platform = arguments.find_text("platform"))
-        how.platform = oci::parse_platform(*platform);
-    const oci::ImageSource source = oci::open_image_source(arguments.words()[0], how);
-
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
+    const std::string& source = arguments.words()[0];
+    service::Request request{.method = "image.import",
+                             .params = {{"overlay_whiteouts", arguments.has("overlay-whiteouts")}}};
+    Fd opened;
+    request.params["source"] = "-";
+    request.descriptor = STDIN_FILENO;
+    if (source != "-" && is_own(source)) {
+        opened = open_file(source, O_RDONLY);
+        request.descriptor = opened.get();
+    } else if (source != "-") {
+        request.params["source"] = absolute_path(source);
+    }
+    for (const char* option : {"name", "platform"})
+        if (const auto value = arguments.find_text(option))
+            request.params[option] = *value;
     ProgressDisplay display(!context.json);
-    const auto imported = snapshotter::import_images(
-        handle.context(),
-        source,
-        {.name = arguments.find_text("name"),
-         .overlay_whiteouts = arguments.has("overlay-whiteouts"),
-         .on_progress = [&](const snapshotter::ImportProgress& progress) {
-             display.show(progress);
-         }});
+    request.on_progress = [&](const Json& progress) { display.show(progress); };
+    const Json result = service::carry_out(context.address(), request);
     if (context.json) {
-        Json images = Json::array();
-        for (const auto& image : imported)
-            images.push_back(json_of(image));
-        context.out.json({{"images", images}});
+        context.out.json(result);
         return 0;
     }
-    for (const auto& image : imported)
-        for (const std::string& name : image.names)
-            context.out.text(fmt::format("{}  {}\n", short_digest(image.id), printable(name)));
+    for (const Json& image : result.at("images"))
+        for (const Json& name : image.at("names"))
+            context.out.text(fmt::format("{}  {}\n",
+                                         short_digest(image.at("id").get<std::string>()),
+                                         printable(name.get<std::string>())));
     return 0;
 }
 
@@ -81,15 +80,14 @@ int list_images(const Context& context, const Arguments&) {
     Json list = Json::array();
     std::vector<std::vector<std::string>> rows{{"IMAGE", "ID", ">LAYERS", ">SIZE", "IMPORTED"}};
     for (const auto& [name, image] : state.images()) {
-        list.push_back(
-            {{"name", name},
-             {"id", image.config_digest.to_string()},
-             {"manifest", image.manifest_digest.to_string()},
-             {"layers", image.diff_ids.size()},
-             {"size", size_of(state, image)},
-             {"imported", format_rfc3339(timestamp_of(image.created), Fraction::always)}});
+        list.push_back({{"name", name},
+                        {"id", image.config_digest.to_string()},
+                        {"manifest", image.manifest_digest.to_string()},
+                        {"layers", image.diff_ids.size()},
+                        {"size", size_of(state, image)},
+                        {"imported", service::time_text(image.created)}});
         rows.push_back({printable(name),
-                        short_digest(image.config_digest),
+                        short_digest(image.config_digest.to_string()),
                         std::to_string(image.diff_ids.size()),
                         format_size(size_of(state, image)),
                         format_time(timestamp_of(image.created))});
@@ -156,36 +154,36 @@ int show_history(const Context& context, const Arguments& arguments) {
 }
 
 int tag(const Context& context, const Arguments& arguments) {
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
-    snapshotter::tag_image(handle.context(), arguments.words()[0], arguments.words()[1]);
+    static_cast<void>(service::carry_out(
+        context.address(),
+        {.method = "image.tag",
+         .params = {{"image", arguments.words()[0]}, {"name", arguments.words()[1]}}}));
     return 0;
 }
 
-int report(const Context& context, const snapshotter::Removed& removed) {
+int report(const Context& context, const Json& removed) {
     if (context.json) {
-        context.out.json(
-            {{"removed", removed.names}, {"layers", removed.layers}, {"bytes", removed.bytes}});
+        context.out.json(removed);
         return 0;
     }
-    for (const std::string& name : removed.names)
-        context.out.text(fmt::format("removed {}\n", printable(name)));
-    context.out.text(
-        fmt::format("{} layers, {} freed\n", removed.layers, format_size(removed.bytes)));
+    for (const Json& name : removed.at("removed"))
+        context.out.text(fmt::format("removed {}\n", printable(name.get<std::string>())));
+    context.out.text(fmt::format("{} layers, {} freed\n",
+                                 removed.at("layers").get<std::uint64_t>(),
+                                 format_size(removed.at("bytes").get<std::uint64_t>())));
     return 0;
 }
 
 int remove_images(const Context& context, const Arguments& arguments) {
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
     return report(context,
-                  snapshotter::remove_images(handle.context(),
-                                             arguments.words(),
-                                             arguments.has("force") ? snapshotter::InUse::allow
-                                                                    : snapshotter::InUse::refuse));
+                  service::carry_out(context.address(),
+                                     {.method = "image.remove",
+                                      .params = {{"images", arguments.words()},
+                                                 {"force", arguments.has("force")}}}));
 }
 
 int prune(const Context& context, const Arguments&) {
-    app::SnapshotterHandle handle(context.pool, context.lock_timeout);
-    return report(context, snapshotter::prune_layers(handle.context()));
+    return report(context, service::carry_out(context.address(), {.method = "image.prune"}));
 }
 
 constexpr Option kImportOptions[] = {

@@ -1,32 +1,29 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <thinsnap/error.hpp>
 
 #include "app/snapshotter_handle.hpp"
 #include "base/size_text.hpp"
-#include "base/timestamp.hpp"
 #include "snapshotter/images.hpp"
 #include "snapshotter/layer_references.hpp"
-#include "snapshotter/usage.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
+#include "service/json.hpp"
+#include "service/request.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using journal::Container;
 using journal::Image;
 using journal::Layer;
 using journal::State;
-
-Json text_or_null(const std::optional<Digest>& digest) {
-    return digest ? Json(digest->to_string()) : Json(nullptr);
-}
+using service::Json;
+using service::text_or_null;
+using service::time_text;
 
 Json json_of(const Layer& layer) {
     Json blobs = Json::array();
@@ -39,7 +36,7 @@ Json json_of(const Layer& layer) {
             {"blobs", blobs},
             {"size", layer.size},
             {"virtual_size", layer.virtual_size},
-            {"created", format_rfc3339(timestamp_of(layer.created), Fraction::always)}};
+            {"created", time_text(layer.created)}};
 }
 
 /// Lowest first, as images list them.
@@ -57,7 +54,7 @@ Json inspect_container(const State& state, const Container& container) {
             {"image", container.image},
             {"device", container.device.value()},
             {"virtual_size", container.virtual_size},
-            {"created", format_rfc3339(timestamp_of(container.created), Fraction::always)},
+            {"created", time_text(container.created)},
             {"labels", container.labels},
             {"layers", layers_json(snapshotter::chain_of(state, parent))}};
 }
@@ -67,7 +64,7 @@ Json inspect_image(const State& state, const Image& image) {
             {"name", image.name},
             {"id", image.config_digest.to_string()},
             {"manifest_digest", image.manifest_digest.to_string()},
-            {"imported", format_rfc3339(timestamp_of(image.created), Fraction::always)},
+            {"imported", time_text(image.created)},
             {"config", Json::parse(image.config)},
             {"manifest", Json::parse(image.manifest)},
             {"layers", layers_json(snapshotter::layers_of(state, image))}};
@@ -83,61 +80,43 @@ int inspect(const Context& context, const Arguments& arguments) {
     return 0;
 }
 
-Json json_of(const snapshotter::Usage& usage) {
-    Json images = Json::array();
-    for (const auto& image : usage.images)
-        images.push_back({{"name", image.name},
-                          {"size", image.size},
-                          {"shared", image.shared},
-                          {"unique", image.unique},
-                          {"reclaimable", image.reclaimable},
-                          {"containers", image.containers}});
-    Json containers = Json::array();
-    for (const auto& container : usage.containers)
-        containers.push_back({{"name", container.name},
-                              {"image", container.image},
-                              {"exclusive", container.exclusive},
-                              {"mapped", container.mapped}});
-    return {{"layers_bytes", usage.layers_bytes},
-            {"unused_layers_bytes", usage.unused_layers_bytes},
-            {"containers_bytes", usage.containers_bytes},
-            {"other_bytes", usage.other_bytes},
-            {"used_bytes", usage.used},
-            {"total_bytes", usage.total},
-            {"images", images},
-            {"containers", containers}};
+std::string size_in(const Json& facts, const char* key) {
+    return format_size(facts.at(key).get<std::uint64_t>());
 }
 
-std::string totals_of(const snapshotter::Usage& usage) {
+std::string totals_of(const Json& usage) {
     return columns({{"USED BY", ">COUNT", ">SIZE"},
                     {"images and layers",
-                     std::to_string(usage.images.size()),
-                     format_size(usage.layers_bytes)},
+                     std::to_string(usage.at("images").size()),
+                     size_in(usage, "layers_bytes")},
                     {"containers",
-                     std::to_string(usage.containers.size()),
-                     format_size(usage.containers_bytes)},
-                    {"other devices", "", format_size(usage.other_bytes)},
-                    {"all", "", format_size(usage.used)},
-                    {"the pool holds", "", format_size(usage.total)}});
+                     std::to_string(usage.at("containers").size()),
+                     size_in(usage, "containers_bytes")},
+                    {"other devices", "", size_in(usage, "other_bytes")},
+                    {"all", "", size_in(usage, "used_bytes")},
+                    {"the pool holds", "", size_in(usage, "total_bytes")}});
 }
 
-std::string details_of(const snapshotter::Usage& usage) {
+std::string details_of(const Json& usage) {
+    const auto text_in = [](const Json& facts, const char* key) {
+        return printable(facts.at(key).get<std::string>());
+    };
     std::vector<std::vector<std::string>> images{
         {"IMAGE", ">SIZE", ">SHARED", ">UNIQUE", ">RECLAIMABLE", ">CONTAINERS"}};
-    for (const auto& image : usage.images)
-        images.push_back({printable(image.name),
-                          format_size(image.size),
-                          format_size(image.shared),
-                          format_size(image.unique),
-                          format_size(image.reclaimable),
-                          std::to_string(image.containers)});
+    for (const Json& image : usage.at("images"))
+        images.push_back({text_in(image, "name"),
+                          size_in(image, "size"),
+                          size_in(image, "shared"),
+                          size_in(image, "unique"),
+                          size_in(image, "reclaimable"),
+                          image.at("containers").dump()});
     std::vector<std::vector<std::string>> containers{
         {"CONTAINER", "IMAGE", ">EXCLUSIVE", ">MAPPED"}};
-    for (const auto& container : usage.containers)
-        containers.push_back({printable(container.name),
-                              printable(container.image),
-                              format_size(container.exclusive),
-                              format_size(container.mapped)});
+    for (const Json& container : usage.at("containers"))
+        containers.push_back({text_in(container, "name"),
+                              text_in(container, "image"),
+                              size_in(container, "exclusive"),
+                              size_in(container, "mapped")});
     std::string text;
     for (const std::string& table : {columns(images), columns(containers)})
         if (!table.empty())
@@ -146,19 +125,17 @@ std::string details_of(const snapshotter::Usage& usage) {
 }
 
 int show_usage(const Context& context, const Arguments& arguments) {
-    app::SnapshotterView view(context.pool, context.lock_timeout);
-    const auto metadata = view.pool().pool().read_view();
-    const auto usage = snapshotter::measure_usage(view.state(), *metadata, view.pool().status());
+    const Json usage = service::carry_out(context.address(), {.method = "pool.usage"});
     if (context.json) {
-        context.out.json(json_of(usage));
+        context.out.json(usage);
         return 0;
     }
     context.out.text(totals_of(usage));
     if (arguments.has("verbose"))
         context.out.text(details_of(usage));
-    if (usage.unused_layers_bytes > 0)
+    if (usage.at("unused_layers_bytes") != 0)
         context.out.text(fmt::format("\n{} in layers that nobody needs: 'thinsnap prune'\n",
-                                     format_size(usage.unused_layers_bytes)));
+                                     size_in(usage, "unused_layers_bytes")));
     return 0;
 }
 

@@ -14,14 +14,20 @@
 #include <thinsnap/error.hpp>
 
 #include "app/interrupt.hpp"
+#include "app/stream_io.hpp"
 
 #include "command_line.hpp"
-#include "exit_code.hpp"
 #include "output.hpp"
+#include "service/exit_status.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
+
+using service::exit_status;
+using service::kExitInternal;
+using service::kExitOk;
+using service::kExitSignalBase;
 
 /// One line on standard error, or one line of JSON; never more, whatever the text.
 int report(bool json, int status, std::string_view kind, std::string message) {
@@ -73,10 +79,10 @@ int run_and_report(std::span<char*> words) {
         const app::InterruptHandler handler;
         return run(arguments);
     } catch (const Error& error) {
-        return report(json, exit_code(error.kind()), to_string(error.kind()), error.what());
+        return report(json, exit_status(error.kind()), to_string(error.kind()), error.what());
     } catch (const app::Interrupted& signal) {
         return report(json, kExitSignalBase + signal.signal(), "interrupted", signal.what());
-    } catch (const BrokenPipe&) {
+    } catch (const app::BrokenPipe&) {
         return kExitSignalBase + SIGPIPE;
     } catch (const std::bad_alloc&) {
         return report(json, kExitInternal, "internal", "out of memory");
@@ -99,6 +105,6 @@ int main(int argc, char** argv) {
         const std::span words(argv, static_cast<std::size_t>(argc));
         return thinsnap::tools::run_and_report(words.subspan(words.empty() ? 0 : 1));
     } catch (...) {
-        return thinsnap::tools::kExitInternal; // not even a message could be made
+        return thinsnap::service::kExitInternal; // not even a message could be made
     }
 }

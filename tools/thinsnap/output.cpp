@@ -11,7 +11,9 @@
 
 #include <thinsnap/error.hpp>
 
-#include "app/interrupt.hpp"
+#include "app/stream_io.hpp"
+
+#include "command.hpp"
 
 namespace thinsnap::tools {
 
@@ -26,39 +28,6 @@ std::string render(const nlohmann::ordered_json& value, int indent) {
 
 } // namespace
 
-std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span(text.data(), text.size()));
-}
-
-void write_fully(int fd, std::span<const std::byte> bytes, std::string_view name) {
-    while (!bytes.empty()) {
-        app::wait_writable(fd);
-        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n < 0 && errno == EPIPE)
-            throw BrokenPipe();
-        if (n < 0)
-            throw SystemError(errno, fmt::format("writing {}", name));
-        bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-}
-
-void read_fully(std::span<std::byte> into, std::size_t& done) {
-    done = 0;
-    while (done < into.size()) {
-        app::wait_readable(STDIN_FILENO);
-        const ssize_t n = ::read(STDIN_FILENO, into.data() + done, into.size() - done);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n < 0)
-            throw SystemError(errno, "reading standard input");
-        if (n == 0)
-            return;
-        done += static_cast<std::size_t>(n);
-    }
-}
-
 void Output::text(std::string_view text) {
     pending_ += text;
     if (pending_.size() >= kBufferSize)
@@ -71,7 +40,7 @@ void Output::json(const nlohmann::ordered_json& value) {
 
 void Output::flush() {
     const std::string out = std::exchange(pending_, {});
-    write_fully(STDOUT_FILENO, bytes_of(out), "standard output");
+    app::write_fully(STDOUT_FILENO, app::bytes_of(out), "standard output");
 }
 
 JsonStream::JsonStream(Output& out, const nlohmann::ordered_json& head, std::string_view array)
@@ -92,6 +61,46 @@ void JsonStream::finish(const nlohmann::ordered_json& tail) {
     for (const auto& [key, value] : tail.items())
         text += fmt::format(",\n  {}: {}", render(key, -1), render(value, -1));
     out_.text(text + "\n}\n");
+}
+
+rpc::Json write_to(OutputFile& file, const Context& context, service::Request request) {
+    request.descriptor = file.descriptor();
+    request.params["output"] = file.name();
+    rpc::Json result = service::carry_out(context.address(), request);
+    file.commit();
+    return result;
+}
+
+ListDisplay::ListDisplay(Output& out, bool json, std::string array, Text text)
+    : out_(out)
+    , json_(json)
+    , array_(std::move(array))
+    , text_(std::move(text)) {}
+
+void ListDisplay::attach(service::Request& request) {
+    request.on_head = [this](const nlohmann::ordered_json& members) {
+        if (json_)
+            stream_.emplace(out_, members, array_);
+    };
+    request.on_item = [this](const nlohmann::ordered_json& element) { add(element); };
+}
+
+void ListDisplay::add(nlohmann::ordered_json element) {
+    if (stream_) {
+        element.erase("text");
+        stream_->add(element);
+        return;
+    }
+    if (std::exchange(is_first_, false))
+        out_.text(text_.heading);
+    out_.text(text_.line(element));
+    if (text_.at_once)
+        out_.flush();
+}
+
+void ListDisplay::finish(const nlohmann::ordered_json& tail) {
+    if (stream_)
+        stream_->finish(tail);
 }
 
 namespace {
@@ -149,14 +158,7 @@ OutputFile::~OutputFile() {
         ::unlink(beside_.c_str());
 }
 
-void OutputFile::write(std::span<const std::byte> bytes) {
-    pending_.insert(pending_.end(), bytes.begin(), bytes.end());
-    if (pending_.size() >= kBufferSize)
-        write_fully(fd_.get(), std::exchange(pending_, {}), path_);
-}
-
 void OutputFile::commit() {
-    write_fully(fd_.get(), std::exchange(pending_, {}), path_);
     if (beside_.empty() && !is_unnamed_)
         return;
     if (::fsync(fd_.get()) != 0)

@@ -1,29 +1,19 @@
 #pragma once
 
-#include <cstddef>
-#include <exception>
-#include <span>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/fd.hpp"
 
+#include "service/request.hpp"
+
 namespace thinsnap::tools {
 
-/// Whoever reads our output has gone away. No failure to speak of: the program ends quietly.
-class BrokenPipe : public std::exception {};
-
-/// Writes all of it, waiting as long as it takes.
-/// \throws BrokenPipe, app::Interrupted, SystemError
-void write_fully(int fd, std::span<const std::byte> bytes, std::string_view name);
-
-/// Fills `into` from standard input. `done` is the number of bytes in it whatever happens: fewer
-/// than asked for at the end of the input, or when it throws.
-/// \throws app::Interrupted, SystemError
-void read_fully(std::span<std::byte> into, std::size_t& done);
+struct Context;
 
 /// Standard output, buffered. What was not flushed is lost.
 class Output {
@@ -54,7 +44,7 @@ private:
 
 /// A file to be written whole or not at all: made without a name, or beside where that cannot be,
 /// and put in its place by commit(). A target that is no regular file (a pipe, /dev/stdout) or "-"
-/// is written directly.
+/// is written directly. Whoever fills it writes to its descriptor.
 class OutputFile {
 public:
     explicit OutputFile(std::string path);
@@ -62,7 +52,9 @@ public:
     OutputFile& operator=(const OutputFile&) = delete;
     ~OutputFile();
 
-    void write(std::span<const std::byte> bytes);
+    [[nodiscard]] int descriptor() const { return fd_.get(); }
+    [[nodiscard]] const std::string& name() const { return path_; }
+
     /// Durable when it returns.
     void commit();
 
@@ -74,9 +66,43 @@ private:
     std::string beside_;      ///< to be renamed; empty: there is none
     bool is_unnamed_ = false; ///< to be given a name
     Fd fd_;
-    std::vector<std::byte> pending_;
 };
 
-[[nodiscard]] std::span<const std::byte> bytes_of(std::string_view text);
+/// Lets a request fill the file, and commits it. \return its result
+rpc::Json write_to(OutputFile& file, const Context& context, service::Request request);
+
+/// Shows a result that has a long list in it as it comes: as JSON, or a line for each element.
+class ListDisplay {
+public:
+    /// What to print for people. Elements may have a member `text`, which is meant for them and is
+    /// no part of the JSON.
+    struct Text {
+        std::string heading{}; ///< before the first element
+        std::function<std::string(const nlohmann::ordered_json& element)> line;
+        bool at_once = false; ///< each line is seen even if the rest never comes
+    };
+
+    /// \param json   whether JSON is wanted
+    /// \param array  what the list is called there
+    ListDisplay(Output& out, bool json, std::string array, Text text);
+    ListDisplay(const ListDisplay&) = delete;
+    ListDisplay& operator=(const ListDisplay&) = delete;
+    ~ListDisplay() = default;
+
+    /// Lets the request tell this what it finds. This must outlive it.
+    void attach(service::Request& request);
+    /// \param tail  the members behind the list; for JSON only
+    void finish(const nlohmann::ordered_json& tail);
+
+private:
+    void add(nlohmann::ordered_json element);
+
+    Output& out_;
+    bool json_;
+    std::string array_;
+    Text text_;
+    bool is_first_ = true;
+    std::optional<JsonStream> stream_;
+};
 
 } // namespace thinsnap::tools

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <thinsnap/error.hpp>
 
@@ -9,10 +8,13 @@
 #include "command.hpp"
 #include "facts.hpp"
 #include "output.hpp"
+#include "service/request.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
+
+using rpc::Json;
 
 constexpr std::uint64_t kMaxTransactionId = ~std::uint64_t{0};
 
@@ -53,48 +55,44 @@ int pool_create(const Context& context, const Arguments& arguments) {
     return 0;
 }
 
-void print_status(const Context& context, app::PoolHandle& handle) {
-    const PoolStatus status = handle.status();
-    const std::string pool = handle.paths().directory.string();
-    if (context.json)
-        return context.out.json(json_of(status, pool));
-    context.out.text(table_of(status, pool));
+int print_status(const Context& context, const Json& status) {
+    if (context.json) {
+        context.out.json(status);
+        return 0;
+    }
+    context.out.text(table_of(status));
     context.out.flush(); // the warnings come behind it
     warn_about(status);
+    return 0;
 }
 
 int pool_status(const Context& context, const Arguments&) {
-    app::PoolHandle handle(context.pool,
-                           {.access = app::Access::shared, .lock_timeout = context.lock_timeout});
-    print_status(context, handle);
-    return 0;
+    return print_status(context, service::carry_out(context.address(), {.method = "pool.status"}));
 }
 
 int pool_grow(const Context& context, const Arguments& arguments) {
-    const auto data = arguments.find_size("size");
-    const auto metadata = arguments.find_size("metadata-size");
-    if (!data && !metadata)
+    service::Request request{.method = "pool.grow"};
+    if (const auto data = arguments.find_size("size"))
+        request.params["size"] = *data;
+    if (const auto metadata = arguments.find_size("metadata-size"))
+        request.params["metadata_size"] = *metadata;
+    if (request.params.empty())
         throw Error(Errc::invalid_argument,
                     "nothing to grow: give --size, --metadata-size or both");
-    app::PoolHandle handle(context.pool, {.lock_timeout = context.lock_timeout});
-    // Metadata first: a larger data space needs a larger space map.
-    if (metadata)
-        handle.grow_metadata(*metadata);
-    if (data)
-        handle.grow_data(*data);
+    const Json status = service::carry_out(context.address(), request);
     app::disregard_interrupts(); // it has grown, and what comes now is printed at once
-    print_status(context, handle);
-    return 0;
+    return print_status(context, status);
 }
 
 int pool_set_transaction_id(const Context& context, const Arguments& arguments) {
-    const TransactionId from(
-        parse_number(arguments.words()[0], "transaction id", kMaxTransactionId));
-    const TransactionId to(parse_number(arguments.words()[1], "transaction id", kMaxTransactionId));
-    app::PoolHandle handle(context.pool, {.lock_timeout = context.lock_timeout});
-    handle.pool().apply({}, from, to);
+    const auto id = [&](std::size_t word) {
+        return parse_number(arguments.words()[word], "transaction id", kMaxTransactionId);
+    };
+    const Json result = service::carry_out(
+        context.address(),
+        {.method = "pool.set_transaction_id", .params = {{"from", id(0)}, {"to", id(1)}}});
     if (context.json)
-        context.out.json({{"transaction_id", to.value()}});
+        context.out.json(result);
     return 0;
 }
 

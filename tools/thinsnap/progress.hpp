@@ -1,10 +1,6 @@
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-
-#include "snapshotter/import.hpp"
+#include "rpc/json.hpp"
 
 namespace thinsnap::tools {
 
@@ -17,16 +13,15 @@ public:
     ProgressDisplay& operator=(const ProgressDisplay&) = delete;
     ~ProgressDisplay(); ///< ends a bar's line
 
-    /// Cost: a clock's reading, most of the time.
-    void show(const snapshotter::ImportProgress& progress);
+    /// \param progress  what image.import tells
+    void show(const rpc::Json& progress);
 
 private:
-    void show_bar(const snapshotter::ImportProgress& progress);
+    void show_bar(const rpc::Json& progress);
 
     bool is_wanted_;
     bool is_terminal_;
     bool has_bar_ = false; ///< the cursor stands behind one
-    std::chrono::steady_clock::time_point next_{};
 };
 
 } // namespace thinsnap::tools

@@ -1,20 +1,20 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "app/pool_directory.hpp"
 #include "journal/journal_directory.hpp"
 #include "snapshotter/repair.hpp"
 
 #include "command.hpp"
-#include "exit_code.hpp"
 #include "output.hpp"
+#include "service/exit_status.hpp"
+#include "service/request.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using rpc::Json;
 using snapshotter::Finding;
 
 Json json_of(const Finding& finding) {
@@ -26,6 +26,7 @@ Json json_of(const Finding& finding) {
 
 int repair(const Context& context, const Arguments& arguments) {
     const bool apply = arguments.has("apply");
+    service::release_pool(context.address());
     app::PoolHandle handle(context.pool,
                            {.access = apply ? app::Access::exclusive : app::Access::shared,
                             .lock_timeout = context.lock_timeout});
@@ -49,7 +50,7 @@ int repair(const Context& context, const Arguments& arguments) {
             fmt::format("{} findings, {}\n",
                         findings.size(),
                         apply ? "all repaired" : "nothing was changed; --apply repairs them"));
-    return findings.empty() || apply ? kExitOk : kExitDamage;
+    return findings.empty() || apply ? service::kExitOk : service::kExitDamage;
 }
 
 constexpr Option kRepairOptions[] = {

@@ -47,8 +47,14 @@ std::string printable(std::string_view bytes) {
     return text;
 }
 
-std::string short_digest(const Digest& digest) {
-    return digest.hex().substr(0, kShortDigits);
+std::string short_time(std::string_view time) {
+    std::string text(time.substr(0, time.find('.')));
+    std::ranges::replace(text, 'T', ' ');
+    return text;
+}
+
+std::string short_digest(std::string_view digest) {
+    return std::string(digest.substr(digest.find(':') + 1).substr(0, kShortDigits));
 }
 
 std::string columns(const std::vector<std::vector<std::string>>& rows) {

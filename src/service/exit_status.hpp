@@ -4,9 +4,9 @@
 
 /// \file
 /// The one place that turns an outcome into a process status. The table stands in EXIT STATUS of
-/// every tool's man page; scripts rely on it.
+/// every tool's man page; scripts rely on it. A server tells its clients the status as well.
 
-namespace thinsnap::tools {
+namespace thinsnap::service {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitDamage = 1; ///< a check found something
@@ -14,7 +14,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitInternal = 70;
 inline constexpr int kExitSignalBase = 128; ///< plus the signal's number: 130 for SIGINT
 
-[[nodiscard]] constexpr int exit_code(Errc kind) noexcept {
+[[nodiscard]] constexpr int exit_status(Errc kind) noexcept {
     switch (kind) {
     case Errc::invalid_argument:
         return kExitUsage;
@@ -42,4 +42,4 @@ inline constexpr int kExitSignalBase = 128; ///< plus the signal's number: 130 f
     return kExitInternal;
 }
 
-} // namespace thinsnap::tools
+} // namespace thinsnap::service

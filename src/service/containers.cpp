@@ -1,0 +1,49 @@
+#include "snapshotter/containers.hpp"
+
+#include <algorithm>
+
+#include "service/facts.hpp"
+#include "service/method.hpp"
+
+namespace thinsnap::service {
+
+Json container_facts(const journal::Container& container) {
+    return {{"name", container.name},
+            {"image", container.image},
+            {"device", container.device.value()},
+            {"virtual_size", container.virtual_size},
+            {"created", time_text(container.created)}};
+}
+
+namespace {
+
+Json create(Session& session, const Params& params, Streams&) {
+    return container_facts(snapshotter::create_container(session.changing(),
+                                                         {.name = params.text("name"),
+                                                          .image = params.find_text("image"),
+                                                          .size = params.find_number("size")}));
+}
+
+Json remove(Session& session, const Params& params, Streams&) {
+    std::vector<std::string> names = params.texts("names");
+    snapshotter::Context& context = session.changing();
+    std::vector<std::string> unique = names;
+    std::ranges::sort(unique); // so that two who remove several never wait for each other
+    unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
+    for (const std::string& name : unique)
+        session.claim(container_claim(name), Claims::Use::write);
+    return {{"removed", snapshotter::remove_containers(context, names).names}};
+}
+
+constexpr Method kMethods[] = {
+    {"container.create", create},
+    {"container.remove", remove},
+};
+
+} // namespace
+
+std::span<const Method> container_methods() {
+    return kMethods;
+}
+
+} // namespace thinsnap::service
