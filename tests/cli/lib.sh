@@ -30,13 +30,32 @@ skip() {
 need_tool() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 need_root() { ((EUID == 0)) || skip "not root"; }
 
-finish() { exit $((failures > 0)); }
+finish() {
+    if [[ -n ${THINSNAP_TEST_SERVER-} ]]; then
+        rule='the commands went to the server'
+        ((server_starts > 0)) || fail 'none was started'
+        grep -q thinsnapd "$THINSNAP_POOL/lock" || fail 'it does not hold the pool'
+    fi
+    exit $((failures > 0))
+}
+
+# With THINSNAP_TEST_SERVER, the path of thinsnapd, the commands that run() runs go to a server, which
+# is started again whenever a command needed the pool for itself.
+server_starts=0
+start_server() {
+    [[ -n ${THINSNAP_TEST_SERVER-} && -e $THINSNAP_POOL/metadata ]] || return 0
+    [[ ! -S $THINSNAP_POOL/socket ]] || return 0
+    "$THINSNAP_TEST_SERVER" --idle-timeout 0 2>>"$work/server.log" &
+    server_starts=$((server_starts + 1))
+    eventually test -S "$THINSNAP_POOL/socket"
+}
 
 # run STATUS ARGUMENT...: runs the program with our standard input and checks its exit status.
 # What it prints is in $work/out and $work/err.
 run() {
     local wanted=$1 status=0
     shift
+    start_server
     "$program" "$@" >"$work/out" 2>"$work/err" || status=$?
     if ((status != wanted)); then
         fail "exit status $status, not $wanted: thinsnap $*"

@@ -26,12 +26,13 @@ set(may_service app snapshotter journal layer oci ext4 thin rpc base)
 
 # tools/<program>.
 set(may_tool_thinsnap service rpc app snapshotter journal oci base)
+set(may_tool_thinsnapd service rpc app base)
 set(may_tool_thinsnap-bench app snapshotter journal oci tar engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.
 set(third_party nlohmann isal openssl toml boost doctest libdevmapper ext2fs archive fuse libmount
-    grpc)
+    grpc systemd)
 set(header_nlohmann "nlohmann/")
 set(users_nlohmann src/base src/oci src/rpc tools)
 set(header_isal "(isa-l/|isa-l\\.h)")
@@ -54,6 +55,8 @@ set(users_fuse src/attach)
 set(header_libmount "libmount/")
 set(users_libmount src/attach)
 set(header_grpc "(grpc|google/protobuf)")
+set(header_systemd "systemd/")
+set(users_systemd tools)
 
 set(violations 0)
 macro(complain text)

@@ -16,6 +16,7 @@ pkg_check_modules(EXT2FS REQUIRED IMPORTED_TARGET ext2fs>=1.47 com_err)
 pkg_check_modules(FUSE REQUIRED IMPORTED_TARGET fuse3>=3.14)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(MOUNT REQUIRED IMPORTED_TARGET mount>=2.38)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 if(THINSNAP_TESTS)
     find_package(doctest 2.4.9 REQUIRED)

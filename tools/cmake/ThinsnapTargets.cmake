@@ -1,7 +1,7 @@
 # How this project defines its targets:
 #
 #   thinsnap_module(name SOURCES … PUBLIC … PRIVATE …)     src/<name>, library thinsnap::<name>
-#   thinsnap_tool(name SOURCES … LINK … [INSTALL])         a program, built into <build>/bin
+#   thinsnap_tool(name SOURCES … LINK … [INSTALL | SERVER])  a program, built into <build>/bin
 #   thinsnap_test(name LABEL … SOURCES … LINK …)           a doctest program, one ctest per case
 #   thinsnap_script_test(name LABEL … COMMAND …)           any command as a test
 #   thinsnap_fuzzer(name SOURCES … LINK …)                 a fuzz entry and its corpus
@@ -40,9 +40,10 @@ function(thinsnap_module name)
     add_library(thinsnap::${name} ALIAS ${target})
 endfunction()
 
-# A program in <build>/bin; with INSTALL it becomes part of the installed product.
+# A program in <build>/bin; with INSTALL it becomes part of the installed product, as a command, with
+# SERVER as a program that users do not call.
 function(thinsnap_tool name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "SOURCES;LINK")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL;SERVER" "" "SOURCES;LINK")
     thinsnap_reject_unparsed("thinsnap_tool(${name})" "${arg_UNPARSED_ARGUMENTS}")
     if(NOT arg_SOURCES)
         return()
@@ -56,6 +57,8 @@ function(thinsnap_tool name)
     endif()
     if(arg_INSTALL)
         install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+    elseif(arg_SERVER)
+        install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT runtime)
     endif()
 endfunction()
 

@@ -12,6 +12,8 @@ cmake --install "$build" --prefix "$work/prefix" >/dev/null
 mv "$work/prefix" "$work/moved" # nothing may depend on the place
 seen=$("$work/moved/bin/thinsnap" --version)
 [[ $seen == "thinsnap $version" ]] || { echo "thinsnap --version prints '$seen'"; exit 1; }
+seen=$("$work/moved/sbin/thinsnapd" --version)
+[[ $seen == "thinsnapd $version" ]] || { echo "thinsnapd --version prints '$seen'"; exit 1; }
 
 cmake -G Ninja -S "$consumer" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/moved" \
     -DTHINSNAP_WANTED="$version" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

@@ -16,6 +16,7 @@ expect() {
     dpkg-deb -c $package | grep " \./$file\$" >/dev/null || { echo "$package lacks $file"; exit 1; }
 }
 expect "$work/thinsnap_*.deb" usr/bin/thinsnap
+expect "$work/thinsnap_*.deb" usr/sbin/thinsnapd
 expect "$work/thinsnap-dev_*.deb" 'usr/lib/.*libthinsnap\.a'
 expect "$work/thinsnap-dev_*.deb" usr/include/thinsnap/version.hpp
 expect "$work/thinsnap-dev_*.deb" 'usr/lib/.*/thinsnap-config\.cmake'

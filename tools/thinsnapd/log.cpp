@@ -1,0 +1,32 @@
+#include "log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <unistd.h>
+
+#include <thinsnap/error.hpp>
+
+#include "base/fd.hpp"
+
+namespace thinsnap::tools {
+
+void log_to_file(const std::string& path) {
+    const Fd file = open_file(path, O_WRONLY | O_CREAT | O_APPEND);
+    if (::dup2(file.get(), STDERR_FILENO) < 0)
+        throw SystemError(errno, fmt::format("writing {}", path));
+}
+
+void log_line(std::string_view text) {
+    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::string line =
+        fmt::format("{:%Y-%m-%dT%H:%M:%SZ} thinsnapd[{}]: {}", fmt::gmtime(now), ::getpid(), text);
+    std::ranges::replace(line, '\n', ' ');
+    line += '\n';
+    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+} // namespace thinsnap::tools
