@@ -28,9 +28,7 @@ struct ActiveDevice {
     bool read_only = false;
     std::string path{}; ///< "/dev/loop3"
     dev_t device = 0;   ///< its number
-    unsigned users = 1; ///< activations that no deactivation has undone
-    bool leaving =
-        false; ///< deactivated, and still in use by somebody: see Deactivate::when_unused
+    bool leaving = false; ///< deactivated or revoked, and still in use by somebody
     std::chrono::system_clock::time_point since{};
 };
 
@@ -48,9 +46,7 @@ public:
     Activator& operator=(const Activator&) = delete;
     virtual ~Activator() = default;
 
-    /// Read-only activations of one device share one block device, and so the page cache; each is
-    /// undone by a deactivation of its own.
-    /// \throws Error(busy)  it is active otherwise, or leaving
+    /// \throws Error(busy)  it is active already, or leaving
     /// \throws Error(not_found, unsupported), SystemError
     virtual ActiveDevice activate(const ActivateRequest& request) = 0;
 
@@ -59,6 +55,15 @@ public:
     /// \throws Error(busy)       mounts, processes and stacked devices that use it, in the text
     /// \throws Error(not_found)  it is not active
     virtual void deactivate(DeviceId id, Deactivate how) = 0;
+
+    /// The same, at once, if nobody uses it. \return false: somebody does, and nothing was done
+    /// \throws Error(not_found)
+    virtual bool try_deactivate(DeviceId id) = 0;
+
+    /// Takes the thin device away from whoever uses the block device, where every access fails from
+    /// then on; that goes when its last user does. What was written and not flushed is lost.
+    /// \throws Error(not_found); Error(busy)  an access does not end
+    virtual void revoke(DeviceId id) = 0;
 
     /// Makes the block device larger, while it is in use.
     /// \throws Error(not_found); Error(invalid_argument)  smaller than it is

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <thinsnap/error.hpp>
 
-#include "attach/mounts.hpp"
+#include "attach/device_users.hpp"
+#include "attach/revoked_device.hpp"
 
 namespace thinsnap::attach {
 
@@ -25,16 +25,18 @@ std::string file_name(DeviceId id) {
     return std::to_string(id.value());
 }
 
-/// Who uses a device, for people.
-std::string users_of(const LoopDevice& loop) {
-    std::vector<std::string> users;
-    for (const MountPlace& place : find_mounts(loop.device()))
-        users.push_back(fmt::format("mounted on {}", reachable_path(place)));
-    for (const std::string& holder : find_holders(loop.device()))
-        users.push_back(fmt::format("used by the device {}", holder));
-    for (const pid_t pid : find_openers(loop.path()))
-        users.push_back(fmt::format("open in process {}", pid));
-    return users.empty() ? "somebody has it open" : fmt::format("{}", fmt::join(users, ", "));
+[[noreturn]] void refuse(const ActiveDevice& device) {
+    if (device.leaving)
+        throw Error(Errc::busy,
+                    fmt::format("'{}' was deactivated, but {} is still in use: {}",
+                                device.name,
+                                device.path,
+                                users_of(device)));
+    throw Error(Errc::busy,
+                fmt::format("'{}' is active already, {}, as {}",
+                            device.name,
+                            device.read_only ? "read-only" : "writable",
+                            device.path));
 }
 
 template <class Done>
@@ -87,26 +89,8 @@ ActiveDevice EmbeddedActivator::activate(const ActivateRequest& request) {
     const MutexLock lock(mutex_);
     let_go_of_unused();
     const auto found = entries_.find(request.id);
-    if (found == entries_.end())
-        return make(request);
-    ActiveDevice& device = found->second.device;
-    if (device.leaving)
-        throw Error(Errc::busy,
-                    fmt::format("'{}' was deactivated, but {} is still in use: {}",
-                                device.name,
-                                device.path,
-                                users_of(found->second.loop)));
-    if (!device.read_only || !request.read_only)
-        throw Error(Errc::busy,
-                    fmt::format("'{}' is active already, {}, as {}",
-                                device.name,
-                                device.read_only ? "read-only" : "writable",
-                                device.path));
-    ++device.users;
-    return device;
-}
-
-ActiveDevice EmbeddedActivator::make(const ActivateRequest& request) {
+    if (found != entries_.end())
+        refuse(found->second.device);
     Entry entry;
     entry.device = {.id = request.id,
                     .name = request.name,
@@ -143,10 +127,6 @@ void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {
     let_go_of_unused();
     const auto found = require(id);
     Entry& entry = found->second;
-    if (entry.device.users > 1) {
-        --entry.device.users;
-        return;
-    }
     if (entry.device.leaving && how == Deactivate::when_unused)
         return;
     if (how == Deactivate::when_unused) {
@@ -156,9 +136,45 @@ void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {
         return;
     }
     wait_for_detach(entry);
-    const auto thin = entry.thin; // the block device is gone, whatever the flush comes to
-    forget(found);
-    thin->flush();
+    let_go(found);
+}
+
+bool EmbeddedActivator::try_deactivate(DeviceId id) {
+    const MutexLock lock(mutex_);
+    let_go_of_unused();
+    const auto found = require(id);
+    Entry& entry = found->second;
+    if (entry.device.leaving || entry.loop.is_claimed() || !entry.loop.try_detach())
+        return false;
+    if (!wait_for_close(file_name(id))) { // somebody opened it in that moment
+        entry.device.leaving = true;
+        return false;
+    }
+    let_go(found);
+    return true;
+}
+
+void EmbeddedActivator::revoke(DeviceId id) {
+    const MutexLock lock(mutex_);
+    Entry& entry = require(id)->second;
+    files_->replace(file_name(id),
+                    std::make_shared<RevokedDevice>(entry.device.name, entry.device.size));
+    entry.device.leaving = true;
+    entry.loop.detach_when_unused();
+    const std::weak_ptr<BlockDevice> thin = entry.thin;
+    entry.thin.reset();
+    if (!wait_until([&] { return thin.expired(); })) // by requests that had begun
+        throw Error(Errc::busy,
+                    fmt::format("an access to '{}' does not end; try again", entry.device.name));
+    let_go_of_unused();
+}
+
+/// The block device is gone, whatever the flush comes to.
+void EmbeddedActivator::let_go(Entries::iterator entry) {
+    const auto thin = entry->second.thin;
+    forget(entry);
+    if (thin)
+        thin->flush();
 }
 
 bool EmbeddedActivator::wait_for_close(const std::string& name) {
@@ -178,7 +194,7 @@ void EmbeddedActivator::wait_for_detach(Entry& entry) {
                     fmt::format("'{}' ({}) is in use: {}",
                                 entry.device.name,
                                 entry.device.path,
-                                users_of(entry.loop)));
+                                users_of(entry.device)));
 }
 
 void EmbeddedActivator::forget(Entries::iterator entry) {
@@ -193,10 +209,9 @@ void EmbeddedActivator::let_go_of_unused() {
         const auto next = std::next(entry);
         if (entry->second.device.leaving && !files_->is_open(file_name(entry->first))) {
             try {
-                entry->second.thin->flush();
+                let_go(entry);
             } catch (const Error&) { // NOLINT(bugprone-empty-catch) the pool's status says it
             }
-            forget(entry);
         }
         entry = next;
     }

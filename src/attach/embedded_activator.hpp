@@ -31,6 +31,8 @@ public:
 
     ActiveDevice activate(const ActivateRequest& request) override;
     void deactivate(DeviceId id, Deactivate how) override;
+    bool try_deactivate(DeviceId id) override;
+    void revoke(DeviceId id) override;
     void resize(DeviceId id, std::uint64_t size) override;
     [[nodiscard]] std::vector<ActiveDevice> list() override;
     [[nodiscard]] std::optional<ActiveDevice> find(DeviceId id) override;
@@ -39,16 +41,16 @@ private:
     struct Entry {
         ActiveDevice device;
         LoopDevice loop;
-        std::shared_ptr<BlockDevice> thin; ///< shared with the exported file
+        std::shared_ptr<BlockDevice> thin; ///< shared with the exported file; null: revoked
     };
     using Entries = std::map<DeviceId, Entry>;
 
     [[nodiscard]] ExportedFiles& files() TS_REQUIRES(mutex_);
     [[nodiscard]] Entries::iterator require(DeviceId id) TS_REQUIRES(mutex_);
-    [[nodiscard]] ActiveDevice make(const ActivateRequest& request) TS_REQUIRES(mutex_);
     void record(const Entry& entry) TS_REQUIRES(mutex_);
     [[nodiscard]] bool wait_for_close(const std::string& name) TS_REQUIRES(mutex_);
     void wait_for_detach(Entry& entry) TS_REQUIRES(mutex_);
+    void let_go(Entries::iterator entry) TS_REQUIRES(mutex_);
     void forget(Entries::iterator entry) TS_REQUIRES(mutex_);
     void let_go_of_unused() TS_REQUIRES(mutex_);
 

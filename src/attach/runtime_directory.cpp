@@ -111,6 +111,21 @@ RuntimeDirectory::RuntimeDirectory(std::string base, const std::string& pool_uui
         throw SystemError(errno, fmt::format("making the directory {}", devices()));
 }
 
+std::optional<RuntimeDirectory> RuntimeDirectory::find(const std::string& base,
+                                                       const std::string& pool_uuid) {
+    struct stat st {};
+    std::string path = base + "/" + pool_uuid;
+    if (::lstat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+        return std::nullopt;
+    return RuntimeDirectory(std::move(path));
+}
+
+void RuntimeDirectory::remove_if_unused() const noexcept {
+    for (const char* part : {"/devices", "/active", ""})
+        if (::rmdir((path_ + part).c_str()) != 0)
+            return;
+}
+
 std::string RuntimeDirectory::default_base() {
     if (::geteuid() == 0)
         return "/run/thinsnap";

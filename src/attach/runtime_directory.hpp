@@ -38,6 +38,10 @@ public:
     /// \throws SystemError; Error(precondition)  somebody else owns what is there
     RuntimeDirectory(std::string base, const std::string& pool_uuid);
 
+    /// What is there already; makes nothing.
+    [[nodiscard]] static std::optional<RuntimeDirectory> find(const std::string& base,
+                                                              const std::string& pool_uuid);
+
     /// /run/thinsnap for root; else $XDG_RUNTIME_DIR/thinsnap.
     /// \throws Error(precondition)  XDG_RUNTIME_DIR is not set
     [[nodiscard]] static std::string default_base();
@@ -52,7 +56,13 @@ public:
     /// Files that hold something else are left out.
     [[nodiscard]] std::vector<ActiveRecord> read() const;
 
+    /// Removes the directory, unless there is something in it. It is of no use any more.
+    void remove_if_unused() const noexcept;
+
 private:
+    explicit RuntimeDirectory(std::string path)
+        : path_(std::move(path)) {}
+
     std::string path_;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -141,29 +142,65 @@ TEST_SUITE("attach") {
         CHECK_FALSE(kind_of([&] { harness.activate(1, 64 * kMiB); }));
     }
 
-    TEST_CASE("one device read-only for many is one block device that takes no writes") {
+    TEST_CASE("a read-only device takes no writes") {
         if (why_no_attach())
             return skip(*why_no_attach());
         AttachHarness harness;
         harness.create(1);
-        const ActiveDevice first = harness.activate(1, 4 * kMiB, true);
-        const ActiveDevice second = harness.activate(1, 4 * kMiB, true);
-        CHECK(first.path == second.path);
-        CHECK(second.users == 2);
-        CHECK(kind_of([&] { harness.activate(1, 4 * kMiB, false); }) == Errc::busy);
+        const ActiveDevice device = harness.activate(1, 4 * kMiB, true);
+        CHECK(kind_of([&] { harness.activate(1, 4 * kMiB, true); }) == Errc::busy);
         const std::string file = harness.directory().devices() + "/1";
         CHECK(::open(file.c_str(), O_RDWR | O_CLOEXEC) == -1);
         CHECK(errno == EROFS);
         CHECK(kind_of([&] {
-                  io::FileDevice writer(first.path, {.exclusive = false});
+                  io::FileDevice writer(device.path, {.exclusive = false});
                   writer.write(0, AlignedBuffer(4096).bytes());
               }).has_value());
-        harness.activator().deactivate(DeviceId(1), Deactivate::now);
-        CHECK(harness.activator().list().size() == 1);
         harness.activator().deactivate(DeviceId(1), Deactivate::now);
         CHECK(harness.activator().list().empty());
         CHECK(kind_of([&] { harness.activator().deactivate(DeviceId(1), Deactivate::now); }) ==
               Errc::not_found);
+    }
+
+    TEST_CASE("a device is deactivated at once if nobody uses it") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        const ActiveDevice device = harness.make_active(1, 32 * kMiB);
+        AttachHarness::make_file_system(device);
+        const Mounted mount(device, harness.make_directory("mount"));
+        CHECK_FALSE(harness.activator().try_deactivate(DeviceId(1)));
+        std::ofstream(mount.path() / "still") << "here";
+        CHECK(read_file(mount.path() / "still") == "here");
+        mount.unmount();
+        CHECK(harness.activator().try_deactivate(DeviceId(1)));
+        CHECK(harness.activator().list().empty());
+        CHECK(kind_of([&] { static_cast<void>(harness.activator().try_deactivate(DeviceId(1))); }) ==
+              Errc::not_found);
+    }
+
+    TEST_CASE("a device that is taken away fails its users and can be deleted") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        AttachHarness harness;
+        const ActiveDevice device = harness.make_active(1, 32 * kMiB);
+        {
+            io::FileDevice user(device.path, {.exclusive = false});
+            user.write(0, AlignedBuffer(4096).bytes());
+            user.flush();
+            harness.activator().revoke(DeviceId(1));
+            CHECK(kind_of([&] {
+                      user.write(kMiB, AlignedBuffer(4096).bytes());
+                      user.flush();
+                  }) == Errc::io);
+            REQUIRE(harness.activator().find(DeviceId(1)));
+            CHECK(harness.activator().find(DeviceId(1))->leaving);
+            const TransactionId id = harness.pool().status().transaction_id;
+            harness.pool().apply(std::array{PoolOperation(DeleteDevice{DeviceId(1)})}, id, id);
+        }
+        for (int i = 0; i < 200 && harness.activator().find(DeviceId(1)); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        CHECK_FALSE(harness.activator().find(DeviceId(1)));
     }
 
     TEST_CASE("a discard gives chunks back to the pool and what it covers reads as zeros") {
