@@ -106,6 +106,10 @@ std::vector<MountPlace> read_mounts(const std::string& path) {
 }
 
 std::vector<MountPlace> find_mounts(dev_t device) {
+    return find_mounts(std::set{device});
+}
+
+std::vector<MountPlace> find_mounts(const std::set<dev_t>& devices) {
     std::vector<MountPlace> found;
     std::set<std::pair<dev_t, ino_t>> seen;
     const auto look = [&](const std::string& process, pid_t pid) {
@@ -115,7 +119,7 @@ std::vector<MountPlace> find_mounts(dev_t device) {
             return;
         try {
             for (MountPlace& place : read_mounts(process + "/mountinfo"))
-                if (place.device == device) {
+                if (devices.contains(place.device)) {
                     place.pid = pid;
                     found.push_back(std::move(place));
                 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ read_mounts(const std::string& table = "/proc/self/mountinfo");
 /// that a process lives in; only root sees other users' namespaces. Each namespace is looked at
 /// once.
 [[nodiscard]] std::vector<MountPlace> find_mounts(dev_t device);
+[[nodiscard]] std::vector<MountPlace> find_mounts(const std::set<dev_t>& devices);
 
 /// Mounts the ext4 file system on a block device through libmount, which keeps `_netdev` in its
 /// table: systemd then unmounts it before it stops what serves the device.

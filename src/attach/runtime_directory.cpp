@@ -126,16 +126,23 @@ void RuntimeDirectory::remove_if_unused() const noexcept {
             return;
 }
 
-std::string RuntimeDirectory::default_base() {
+std::optional<std::string> RuntimeDirectory::find_base() {
     if (::geteuid() == 0)
-        return "/run/thinsnap";
+        return kSystemBase;
     // NOLINTNEXTLINE(concurrency-mt-unsafe) nobody sets the environment
     const char* user = std::getenv("XDG_RUNTIME_DIR");
     if (user == nullptr || *user == '\0')
+        return std::nullopt;
+    return std::string(user) + "/thinsnap";
+}
+
+std::string RuntimeDirectory::default_base() {
+    auto base = find_base();
+    if (!base)
         throw Error(Errc::precondition,
                     "XDG_RUNTIME_DIR is not set: there is no place for what lives as long as the "
                     "session");
-    return std::string(user) + "/thinsnap";
+    return *std::move(base);
 }
 
 void RuntimeDirectory::write(const ActiveRecord& record) const {

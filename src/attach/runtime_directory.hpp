@@ -42,8 +42,10 @@ public:
     [[nodiscard]] static std::optional<RuntimeDirectory> find(const std::string& base,
                                                               const std::string& pool_uuid);
 
-    /// /run/thinsnap for root; else $XDG_RUNTIME_DIR/thinsnap.
-    /// \throws Error(precondition)  XDG_RUNTIME_DIR is not set
+    static constexpr const char* kSystemBase = "/run/thinsnap";
+    /// kSystemBase for root; else $XDG_RUNTIME_DIR/thinsnap, if that is set.
+    [[nodiscard]] static std::optional<std::string> find_base();
+    /// \throws Error(precondition)  there is none: XDG_RUNTIME_DIR is not set
     [[nodiscard]] static std::string default_base();
 
     [[nodiscard]] std::string devices() const { return path_ + "/devices"; }

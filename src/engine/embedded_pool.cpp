@@ -113,9 +113,9 @@ PoolStatus EmbeddedPool::status() {
         if (status.mode != PoolMode::failed)
             status.devices = metadata.nr_devices();
     });
-    status.data.low_water = share_of(status.data.total, options_.low_water);
+    status.data.low_water = options_.low_water_of(status.data.total);
     status.data.reserve = share_of(status.data.total, options_.reserve);
-    status.metadata.low_water = share_of(status.metadata.total, options_.low_water);
+    status.metadata.low_water = options_.low_water_of(status.metadata.total);
     status.metadata.reserve =
         std::max(status.metadata.reserve, share_of(status.metadata.total, options_.reserve));
     return status;

@@ -20,8 +20,11 @@ struct EngineOptions {
     /// Error(no_space). 0: at once.
     std::chrono::milliseconds no_space_wait{0};
     double low_water = 0.10; ///< share of either space below which status() warns
-    double reserve = 0.02;   ///< share of either space below which new devices are refused
-    bool read_only = false;  ///< nothing is written, not even a flag
+    [[nodiscard]] std::uint64_t low_water_of(std::uint64_t total) const noexcept {
+        return static_cast<std::uint64_t>(static_cast<double>(total) * low_water);
+    }
+    double reserve = 0.02;  ///< share of either space below which new devices are refused
+    bool read_only = false; ///< nothing is written, not even a flag
 };
 
 /// A thin pool in user space: the kernel's dm-thin metadata on one block device, chunks on another.

@@ -17,8 +17,10 @@ namespace {
 snapshotter::Difference changes_of(Session& session, const std::string& name) {
     session.claim(container_claim(name), Claims::Use::read);
     const journal::Container container = session.container(name);
-    return {
-        session.readable_pool().pool(), container.parent, container.device, app::check_interrupt};
+    return {session.readable_pool().pool(),
+            container.parent,
+            session.still_device(container),
+            app::check_interrupt};
 }
 
 Json diff(Session& session, const Params& params, Streams& streams) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "snapshotter/store.hpp"
+
 #include "service/facts.hpp"
 #include "service/method.hpp"
 
@@ -24,6 +26,20 @@ Json create(Session& session, const Params& params, Streams&) {
                                                           .size = params.find_number("size")}));
 }
 
+/// Sees that nobody uses the container that is to be removed.
+void leave(Session& session,
+           const snapshotter::Context& context,
+           const std::string& name,
+           bool by_force) {
+    const DeviceId device = context.store.read([&](const journal::State& state) {
+        return snapshotter::get_container(state, name).device;
+    });
+    if (!by_force)
+        require_inactive(session, device, "unmount and deactivate it before, or use --force");
+    else if (session.activations() != nullptr)
+        session.activations()->take_away(device);
+}
+
 Json remove(Session& session, const Params& params, Streams&) {
     std::vector<std::string> names = params.texts("names");
     snapshotter::Context& context = session.changing();
@@ -32,6 +48,8 @@ Json remove(Session& session, const Params& params, Streams&) {
     unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
     for (const std::string& name : unique)
         session.claim(container_claim(name), Claims::Use::write);
+    for (const std::string& name : unique)
+        leave(session, context, name, params.flag("force"));
     return {{"removed", snapshotter::remove_containers(context, names).names}};
 }
 

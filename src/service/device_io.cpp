@@ -139,6 +139,7 @@ Json write(Session& session, const Params& params, Streams& streams) {
     const std::uint64_t offset = params.find_number("offset").value_or(0);
     app::PoolHandle& handle = session.writable_pool();
     session.claim(device_claim(id), Claims::Use::write);
+    require_inactive(session, id, "write to it instead");
     const auto device = handle.pool().open_device(id, {});
     std::uint64_t done = 0;
     try {
@@ -167,6 +168,7 @@ Json discard(Session& session, const Params& params, Streams&) {
     const std::uint64_t length = params.number("length");
     app::PoolHandle& handle = session.writable_pool();
     session.claim(device_claim(id), Claims::Use::write);
+    require_inactive(session, id, "write to it instead");
     const auto device = handle.pool().open_device(id, {});
     device->discard(offset, length);
     device->flush();

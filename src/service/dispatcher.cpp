@@ -78,6 +78,8 @@ rpc::Json Dispatcher::carry_out(rpc::Call& call) const {
                                                : app::PoolLock::kDefaultTimeout,
                           .cancellation = call.cancellation()});
     CallStreams streams(call);
+    for (const std::string& text : session.take_warnings())
+        call.notify("warning", {{"text", text}});
     try {
         rpc::Json result = method.run(session, params, streams);
         streams.flush();
@@ -101,6 +103,8 @@ rpc::Json Dispatcher::hello() const {
 }
 
 rpc::Json Dispatcher::stop() const {
+    if (!owner_.activations().try_close())
+        throw Error(Errc::busy, in_use_text(owner_.activations().list()));
     on_stop_();
     return {{"pid", ::getpid()}};
 }

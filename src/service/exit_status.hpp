@@ -11,6 +11,7 @@ namespace thinsnap::service {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitDamage = 1; ///< a check found something
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitServed = 12; ///< of thinsnapd only: another server has come up meanwhile
 inline constexpr int kExitInternal = 70;
 inline constexpr int kExitSignalBase = 128; ///< plus the signal's number: 130 for SIGINT
 
@@ -40,6 +41,23 @@ inline constexpr int kExitSignalBase = 128; ///< plus the signal's number: 130 f
         break;
     }
     return kExitInternal;
+}
+
+/// The kind that ends in that status; internal for any other.
+[[nodiscard]] constexpr Errc kind_of(int status) noexcept {
+    for (const Errc kind : {Errc::invalid_argument,
+                            Errc::not_found,
+                            Errc::already_exists,
+                            Errc::precondition,
+                            Errc::busy,
+                            Errc::no_space,
+                            Errc::read_only,
+                            Errc::corrupt,
+                            Errc::io,
+                            Errc::unsupported})
+        if (exit_status(kind) == status)
+            return kind;
+    return Errc::internal;
 }
 
 } // namespace thinsnap::service

@@ -4,7 +4,9 @@
 #include "app/stream_io.hpp"
 #include "base/timestamp.hpp"
 #include "snapshotter/container_files.hpp"
+#include "snapshotter/containers.hpp"
 #include "snapshotter/copy.hpp"
+#include "snapshotter/store.hpp"
 
 #include "service/json.hpp"
 #include "service/method.hpp"
@@ -23,7 +25,9 @@ DeviceFiles files_of(Session& session, const Params& params) {
     const std::string name = params.text("container");
     session.claim(container_claim(name), Claims::Use::read);
     const journal::Container container = session.container(name);
-    return {session.readable_pool().pool(), container.device, ext4::FileSystemAccess::read_only};
+    return {session.readable_pool().pool(),
+            session.still_device(container),
+            ext4::FileSystemAccess::read_only};
 }
 
 const char* type_word(FileType type) {
@@ -100,6 +104,10 @@ Json copy_in(Session& session, const Params& params, Streams&) {
     const std::string container = params.text("container");
     snapshotter::Context& context = session.changing();
     session.claim(container_claim(container), Claims::Use::write);
+    const DeviceId device = context.store.read([&](const journal::State& state) {
+        return snapshotter::get_container(state, container).device;
+    });
+    require_inactive(session, device, "copy to where it is mounted instead");
     return json_of(snapshotter::copy_into_container(
         context, container, params.text("source"), params.text("path")));
 }

@@ -6,6 +6,8 @@
 #include "oci/platform.hpp"
 #include "oci/source.hpp"
 #include "snapshotter/import.hpp"
+#include "snapshotter/layer_references.hpp"
+#include "snapshotter/store.hpp"
 
 #include "service/json.hpp"
 #include "service/method.hpp"
@@ -108,9 +110,33 @@ Json json_of(const snapshotter::Removed& removed) {
     return {{"removed", removed.names}, {"layers", removed.layers}, {"bytes", removed.bytes}};
 }
 
+/// Sees that no layer is active that only the images need.
+void require_inactive_layers(Session& session,
+                             const snapshotter::Context& context,
+                             const std::vector<std::string>& names) {
+    Activations* activations = session.activations();
+    const auto active =
+        activations != nullptr ? activations->list() : std::vector<attach::ActiveDevice>();
+    if (active.empty())
+        return;
+    const auto staying = context.store.read([&](const journal::State& state) {
+        snapshotter::ImageNames leaving;
+        for (const std::string& name : names)
+            leaving.insert(snapshotter::get_image(state, name).name);
+        auto devices = snapshotter::needed_layers(state, leaving);
+        for (const auto& [device, container] : state.containers())
+            devices.insert(device);
+        return devices;
+    });
+    for (const attach::ActiveDevice& device : active)
+        if (!staying.contains(device.id))
+            require_inactive(session, device.id, "unmount and deactivate it before");
+}
+
 Json remove_images(Session& session, const Params& params, Streams&) {
     snapshotter::Context& context = session.changing();
     session.claim(kLayersClaim, Claims::Use::write);
+    require_inactive_layers(session, context, params.texts("images"));
     return json_of(snapshotter::remove_images(context,
                                               params.texts("images"),
                                               params.flag("force") ? snapshotter::InUse::allow

@@ -36,8 +36,11 @@ app::PoolHandle& LocalSession::writable_pool() {
 }
 
 snapshotter::Context& LocalSession::changing() {
-    if (!journal_)
-        journal_.emplace(writable_pool());
+    if (!journal_) {
+        app::PoolHandle& pool = writable_pool();
+        warnings_ = clean_up_after_server(pool.pool().status().uuid);
+        journal_.emplace(pool);
+    }
     return journal_->context();
 }
 
@@ -56,6 +59,14 @@ snapshotter::ReadContext LocalSession::reading() {
 
 journal::Container LocalSession::container(std::string_view name) {
     return snapshotter::get_container(state(), name);
+}
+
+DeviceId LocalSession::still_device(const journal::Container& container) {
+    return container.device;
+}
+
+std::vector<std::string> LocalSession::take_warnings() {
+    return std::exchange(warnings_, {});
 }
 
 void LocalSession::claim(const std::string& /*what*/, Claims::Use /*use*/) {}

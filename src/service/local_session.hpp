@@ -23,6 +23,9 @@ public:
     [[nodiscard]] snapshotter::Context& changing() override;
     [[nodiscard]] snapshotter::ReadContext reading() override;
     [[nodiscard]] journal::Container container(std::string_view name) override;
+    [[nodiscard]] DeviceId still_device(const journal::Container& container) override;
+    [[nodiscard]] Activations* activations() override { return nullptr; }
+    [[nodiscard]] std::vector<std::string> take_warnings() override;
     void claim(const std::string& what, Claims::Use use) override;
 
 private:
@@ -35,6 +38,7 @@ private:
     std::optional<app::PoolHandle> pool_;
     std::optional<app::SnapshotterHandle> journal_;
     std::optional<journal::State> state_;
+    std::vector<std::string> warnings_;
 };
 
 } // namespace thinsnap::service

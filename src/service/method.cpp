@@ -11,6 +11,7 @@ namespace thinsnap::service {
 const Method& find_method(std::string_view name) {
     for (const auto methods : {image_methods(),
                                container_methods(),
+                               activation_methods(),
                                change_methods(),
                                file_methods(),
                                usage_methods(),

@@ -21,6 +21,7 @@ struct Method {
 
 [[nodiscard]] std::span<const Method> image_methods();
 [[nodiscard]] std::span<const Method> container_methods();
+[[nodiscard]] std::span<const Method> activation_methods();
 [[nodiscard]] std::span<const Method> change_methods();
 [[nodiscard]] std::span<const Method> file_methods();
 [[nodiscard]] std::span<const Method> usage_methods();

@@ -1,8 +1,10 @@
 #include "service/pool_owner.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
@@ -13,9 +15,38 @@
 
 namespace thinsnap::service {
 
-PoolOwner::PoolOwner(const std::filesystem::path& directory, std::chrono::milliseconds lock_timeout)
-    : pool_(directory, {.lock_timeout = lock_timeout}) {
-    static_cast<void>(pool_.pool()); // opened now, so that nothing is left to be opened by threads
+namespace {
+
+app::OpenPool exclusively(app::OpenPool how) {
+    how.access = app::Access::exclusive;
+    return how;
+}
+
+ActivePool where(app::PoolHandle& pool) {
+    const std::string data = pool.paths().data.string();
+    struct stat st {};
+    if (::stat(data.c_str(), &st) != 0)
+        throw SystemError(errno, fmt::format("looking at {}", data));
+    return {.uuid = pool.pool().status().uuid, .file_system = st.st_dev};
+}
+
+} // namespace
+
+PoolOwner::PoolOwner(const std::filesystem::path& directory, app::OpenPool how)
+    : pool_(directory, exclusively(std::move(how)))
+    , activations_(pool_.pool(), where(pool_)) {
+    const MutexLock lock(mutex_);
+    warnings_ = clean_up_after_server(pool_.pool().status().uuid);
+}
+
+std::vector<std::string> PoolOwner::warnings() {
+    const MutexLock lock(mutex_);
+    return warnings_;
+}
+
+std::vector<std::string> PoolOwner::take_warnings() {
+    const MutexLock lock(mutex_);
+    return std::exchange(warnings_, {});
 }
 
 snapshotter::Context& PoolOwner::journal() {
@@ -78,6 +109,7 @@ snapshotter::Context& OwnerSession::changing() {
         claim(kJournalClaim, Claims::Use::read);
         context_.emplace(owner_.journal());
         context_->check_interrupt = [this] { app::check_cancelled(requester_.cancellation); };
+        context_->freeze = [this](DeviceId id) { return owner_.activations().freeze(id); };
     }
     return *context_;
 }
@@ -95,6 +127,18 @@ snapshotter::ReadContext OwnerSession::reading() {
 journal::Container OwnerSession::container(std::string_view name) {
     return changing().store.read(
         [&](const journal::State& state) { return snapshotter::get_container(state, name); });
+}
+
+DeviceId OwnerSession::still_device(const journal::Container& container) {
+    const auto active = owner_.activations().find(container.device);
+    if (!active || active->read_only)
+        return container.device;
+    stills_.push_back(snapshotter::NewLayer::frozen(changing(), container));
+    return stills_.back().device_id();
+}
+
+std::vector<std::string> OwnerSession::take_warnings() {
+    return owner_.take_warnings();
 }
 
 } // namespace thinsnap::service

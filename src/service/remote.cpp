@@ -37,7 +37,7 @@ void require_trusted(const rpc::Peer& peer, const app::PoolPaths& paths) {
 }
 
 /// Tells what comes before the answer to whom it concerns.
-void tell(const Request& request, const rpc::Notification& notification) {
+void tell(const Request& request, const PoolAddress& pool, const rpc::Notification& notification) {
     const auto to = [](const std::function<void(const Json&)>& whom, const Json& what) {
         if (whom)
             whom(what);
@@ -46,6 +46,8 @@ void tell(const Request& request, const rpc::Notification& notification) {
         return to(request.on_head, notification.params);
     if (notification.method == "progress")
         return to(request.on_progress, notification.params);
+    if (notification.method == "warning" && pool.on_warning)
+        return pool.on_warning(notification.params.value("text", ""));
     if (notification.method != "items" || !notification.params.contains("items"))
         return; // of a kind that came later than we
     for (const Json& item : notification.params["items"])
@@ -123,16 +125,17 @@ void Remote::replace_other_version(const Json& hello) {
     }
 }
 
-Json Remote::call(const Request& request, std::chrono::milliseconds patience) {
+Json Remote::call(const Request& request, const PoolAddress& pool) {
     Json params = request.params;
-    params["lock_timeout"] = patience.count();
+    params["lock_timeout"] = pool.lock_timeout.count();
     std::vector<int> descriptors;
     if (request.descriptor)
         descriptors.push_back(*request.descriptor);
     return ask(request.method,
                params,
-               {.descriptors = descriptors,
-                .on_notification = [&](const auto& notification) { tell(request, notification); }});
+               {.descriptors = descriptors, .on_notification = [&](const auto& notification) {
+                    tell(request, pool, notification);
+                }});
 }
 
 void Remote::stop() {

@@ -23,9 +23,9 @@ public:
     [[nodiscard]] static std::optional<Remote> connect(const app::PoolPaths& paths,
                                                        bool& is_ending);
 
-    /// \param patience  how long the request may wait for others
+    /// \param pool  whose lock_timeout says how long the request may wait for others
     /// \throws what the method throws; rpc::NotServed
-    [[nodiscard]] rpc::Json call(const Request& request, std::chrono::milliseconds patience);
+    [[nodiscard]] rpc::Json call(const Request& request, const PoolAddress& pool);
 
     /// Asks the server to give the pool up as soon as nothing is running.
     /// \throws Error(busy)  it has to stay; rpc::NotServed

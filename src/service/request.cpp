@@ -11,6 +11,7 @@
 #include "service/local_session.hpp"
 #include "service/method.hpp"
 #include "service/remote.hpp"
+#include "service/server_start.hpp"
 
 namespace thinsnap::service {
 
@@ -66,10 +67,21 @@ rpc::Json carry_out_here(const PoolAddress& pool,
                          const std::function<void()>& look_for_server) {
     LocalSession session(pool.directory,
                          {.lock_timeout = pool.lock_timeout, .while_waiting = look_for_server});
+    const auto tell_warnings = [&] {
+        for (const std::string& text : session.take_warnings())
+            if (pool.on_warning)
+                pool.on_warning(text);
+    };
     try {
-        return find_method(request.method).run(session, Params(request.params), streams);
+        rpc::Json result =
+            find_method(request.method).run(session, Params(request.params), streams);
+        tell_warnings();
+        return result;
     } catch (const rpc::Fault& fault) { // parameters that we made ourselves
         throw Error(Errc::invalid_argument, fault.what());
+    } catch (const Error&) {
+        tell_warnings();
+        throw;
     }
 }
 
@@ -83,10 +95,14 @@ rpc::Json carry_out(const PoolAddress& pool, const Request& request) {
         bool is_ending = false;
         if (auto remote = Remote::connect(paths, is_ending)) {
             try {
-                return remote->call(request, pool.lock_timeout);
+                return remote->call(request, pool);
             } catch (const rpc::NotServed&) {
                 is_ending = true;
             }
+        }
+        if (request.needs_server) {
+            start_server(pool, left_until(deadline));
+            continue;
         }
         const auto look_for_server = [&] {
             if (!is_ending && !streams.is_consumed() &&
@@ -95,9 +111,9 @@ rpc::Json carry_out(const PoolAddress& pool, const Request& request) {
         };
         try {
             // The error after a wait tells how long it was meant to be.
-            const PoolAddress here{.directory = pool.directory,
-                                   .lock_timeout =
-                                       is_ending ? left_until(deadline) : pool.lock_timeout};
+            PoolAddress here = pool;
+            if (is_ending)
+                here.lock_timeout = left_until(deadline);
             return carry_out_here(here, request, streams, look_for_server);
         } catch (const ServerCameUp&) {
             app::interruptible_sleep(kPause);

@@ -14,6 +14,7 @@ namespace thinsnap::service {
 struct Request {
     const char* method;
     rpc::Json params = rpc::Json::object();
+    bool needs_server = false; ///< one is started if there is none
     /// The method's input or output, whichever it has.
     std::optional<int> descriptor{};
     /// See Streams. Those that are empty are not called.
@@ -26,6 +27,7 @@ struct Request {
 struct PoolAddress {
     std::filesystem::path directory;
     std::chrono::milliseconds lock_timeout{};
+    std::function<void(const std::string&)> on_warning{}; ///< one line; not set: not told
 };
 
 /// Carries the request out: in the server that holds the pool, or, when there is none, in this

@@ -10,6 +10,7 @@
 #include "journal/state.hpp"
 #include "snapshotter/context.hpp"
 
+#include "service/activations.hpp"
 #include "service/claims.hpp"
 
 namespace thinsnap::service {
@@ -52,6 +53,17 @@ public:
     /// \throws Error(not_found)  there is no such container
     [[nodiscard]] virtual journal::Container container(std::string_view name) = 0;
 
+    /// The device to read to know what the container holds at this moment, and does not change as
+    /// long as the session: the container's own, or a snapshot if the container is in use.
+    /// \throws see snapshotter::NewLayer::frozen()
+    [[nodiscard]] virtual DeviceId still_device(const journal::Container& container) = 0;
+
+    /// Null where no device can be active: only a server has some.
+    [[nodiscard]] virtual Activations* activations() = 0;
+
+    /// What the caller should know although it is not what was asked for; told once.
+    [[nodiscard]] virtual std::vector<std::string> take_warnings() = 0;
+
     /// Reserves something until the session ends, see Claims.
     virtual void claim(const std::string& what, Claims::Use use) = 0;
 };
@@ -59,6 +71,11 @@ public:
 /// What claims are made for.
 [[nodiscard]] std::string container_claim(std::string_view name);
 [[nodiscard]] std::string device_claim(DeviceId id);
+
+/// \param advice  what to do about it
+/// \throws Error(busy)  the device is active; who uses it is in the text
+void require_inactive(Session& session, DeviceId id, std::string_view advice);
+
 inline constexpr const char* kLayersClaim = "the set of layers"; ///< written: some may go away
 inline constexpr const char* kImportClaim = "the import";
 inline constexpr const char* kSizeClaim = "the size of the pool";

@@ -129,19 +129,45 @@ Container create_container(Context& context, const CreateContainer& request) {
 Container resize_container(Context& context, std::string_view name, std::uint64_t size) {
     Container container =
         context.store.read([&](const State& state) { return get_container(state, name); });
-    const std::uint64_t usable = ext4::usable_size(size);
-    if (usable < container.virtual_size)
-        throw Error(Errc::invalid_argument,
-                    fmt::format("the container {} has {} bytes and cannot shrink to {}",
-                                name,
-                                container.virtual_size,
-                                usable));
+    const std::uint64_t usable = size_to_grow_to(container, size);
     if (usable == container.virtual_size)
         return container;
     NewLayer changed = NewLayer::frozen(context, container);
     container.virtual_size = fill(changed.device(), false, usable);
     changed.replace(container, container.virtual_size);
     return context.store.read([&](const State& state) { return get_container(state, name); });
+}
+
+std::uint64_t size_to_grow_to(const Container& container, std::uint64_t size) {
+    const std::uint64_t usable = ext4::usable_size(size);
+    if (usable < container.virtual_size)
+        throw Error(Errc::invalid_argument,
+                    fmt::format("the container {} has {} bytes and cannot shrink to {}",
+                                container.name,
+                                container.virtual_size,
+                                usable));
+    return usable;
+}
+
+void record_size(Context& context, DeviceId container, std::uint64_t size) {
+    context.store.commit([&](Draft&) {
+        return Proposal{.records = {journal::ContainerReady{container, size}}};
+    });
+}
+
+void settle_container(Context& context, std::string_view name) {
+    const auto container = context.store.read([&](const State& state) {
+        const Container* found = state.find_container(name);
+        return found != nullptr ? std::optional(*found) : std::nullopt;
+    });
+    if (!container)
+        return;
+    const auto device = context.pool.open_device(container->device, {.read_only = true});
+    if (ext4::FileSystem(*device, ext4::FileSystemAccess::read_only).replayed().empty())
+        return;
+    NewLayer settled = NewLayer::frozen(context, *container);
+    static_cast<void>(ext4::FileSystem(settled.device(), ext4::FileSystemAccess::read_write));
+    settled.replace(*container, container->virtual_size);
 }
 
 Removed remove_containers(Context& context, const std::vector<std::string>& names) {

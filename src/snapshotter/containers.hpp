@@ -33,6 +33,18 @@ journal::Container create_container(Context& context, const CreateContainer& req
 /// \throws Error(busy)              somebody else changed it meanwhile
 journal::Container resize_container(Context& context, std::string_view name, std::uint64_t size);
 
+/// What a container is to become that shall have `size` bytes.
+/// \throws Error(invalid_argument)  smaller than it is, or too large
+[[nodiscard]] std::uint64_t size_to_grow_to(const journal::Container& container,
+                                            std::uint64_t size);
+
+/// Says that a container whose file system others grow is that large.
+void record_size(Context& context, DeviceId container, std::uint64_t size);
+
+/// Puts in place what only the journal of a container's file system says, for who cannot replay it
+/// because he must not write. Does nothing where there is nothing to replay, or no such container.
+void settle_container(Context& context, std::string_view name);
+
 /// Containers are removed all or none; their layers stay.
 /// \throws Error(not_found)
 Removed remove_containers(Context& context, const std::vector<std::string>& names);

@@ -81,15 +81,22 @@ void condemn_unneeded(const State& state,
 
 } // namespace
 
-const Image& get_image(const State& state, std::string_view name) {
+const Image* find_image(const State& state, std::string_view name) {
     if (const Image* image = state.find_image(normalize_image_name(name)))
-        return *image;
+        return image;
     const auto found = find_by_digest(state, name);
     if (found.empty())
-        throw Error(Errc::not_found, fmt::format("there is no image {}", name));
+        return nullptr;
     if (!is_one_image(found))
         throw Error(Errc::precondition, fmt::format("{} may be any of: {}", name, names_of(found)));
-    return *found.front();
+    return found.front();
+}
+
+const Image& get_image(const State& state, std::string_view name) {
+    const Image* image = find_image(state, name);
+    if (image == nullptr)
+        throw Error(Errc::not_found, fmt::format("there is no image {}", name));
+    return *image;
 }
 
 void tag_image(Context& context, std::string_view image, std::string_view name) {

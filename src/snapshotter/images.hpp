@@ -18,6 +18,9 @@ namespace thinsnap::snapshotter {
 /// \throws Error(not_found), Error(precondition)  several begin so; they are named
 [[nodiscard]] const journal::Image& get_image(const journal::State& state, std::string_view name);
 
+/// The same; null where there is none.
+[[nodiscard]] const journal::Image* find_image(const journal::State& state, std::string_view name);
+
 /// Gives an image one more name; a name that another image had moves over.
 void tag_image(Context& context, std::string_view image, std::string_view name);
 

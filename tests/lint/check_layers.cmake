@@ -22,11 +22,11 @@ set(may_attach io base)
 set(may_snapshotter pool journal layer ext4 oci io base)
 set(may_app snapshotter journal engine pool thin pdata io base)
 set(may_rpc base)
-set(may_service app snapshotter journal layer oci ext4 thin rpc base)
+set(may_service app attach snapshotter journal layer oci ext4 thin rpc base)
 
 # tools/<program>.
-set(may_tool_thinsnap service rpc app snapshotter journal oci base)
-set(may_tool_thinsnapd service rpc app base)
+set(may_tool_thinsnap service attach rpc app snapshotter journal oci base)
+set(may_tool_thinsnapd service rpc app attach base)
 set(may_tool_thinsnap-bench app snapshotter journal oci tar engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.

@@ -54,10 +54,11 @@ struct Context {
     bool pool_named = false; ///< by --pool, not by the environment or by default
     std::chrono::milliseconds lock_timeout{};
     bool json = false;
+    void (*warn)(const std::string& text) = nullptr; ///< one line on standard error
     Output& out;
 
     [[nodiscard]] service::PoolAddress address() const {
-        return {.directory = pool, .lock_timeout = lock_timeout};
+        return {.directory = pool, .lock_timeout = lock_timeout, .on_warning = warn};
     }
 };
 
@@ -88,6 +89,7 @@ struct Command {
 
 [[nodiscard]] std::span<const Command> image_commands();
 [[nodiscard]] std::span<const Command> container_commands();
+[[nodiscard]] std::span<const Command> mount_commands();
 [[nodiscard]] std::span<const Command> change_commands();
 [[nodiscard]] std::span<const Command> inspect_commands();
 [[nodiscard]] std::span<const Command> file_commands();

@@ -10,6 +10,7 @@
 #include "output.hpp"
 #include "service/facts.hpp"
 #include "service/request.hpp"
+#include "sights.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
@@ -44,18 +45,39 @@ std::vector<const Container*> sorted_containers(const State& state) {
     return containers;
 }
 
+Json json_of(const Container& container, const Sight& sight) {
+    Json json = service::container_facts(container);
+    json["state"] = sight.state;
+    json["path"] = sight.path;
+    json["mount_points"] = sight.mount_points;
+    json["persistent"] = container.activation.has_value();
+    return json;
+}
+
+std::vector<std::string> row_of(const Container& container, const Sight& sight) {
+    std::string where;
+    for (const Json& place : sight.mount_points)
+        where += (where.empty() ? "" : " ") + place.get<std::string>();
+    return {printable(container.name),
+            printable(container.image),
+            format_size(container.virtual_size),
+            format_time(timestamp_of(container.created)),
+            sight.state,
+            sight.path.is_null() ? "" : sight.path.get<std::string>(),
+            printable(where)};
+}
+
 int list(const Context& context, const Arguments&) {
     const State state = app::read_journal_state(context.pool);
+    const Sights sights(context.pool);
     Json list = Json::array();
-    std::vector<std::vector<std::string>> rows{{"NAME", "IMAGE", ">SIZE", "CREATED"}};
+    std::vector<std::vector<std::string>> rows{
+        {"NAME", "IMAGE", ">SIZE", "CREATED", "STATE", "DEVICE", "MOUNTED ON"}};
     for (const Container* container : sorted_containers(state)) {
         if (context.json)
-            list.push_back(service::container_facts(*container));
+            list.push_back(json_of(*container, sights.of(*container)));
         else
-            rows.push_back({printable(container->name),
-                            printable(container->image),
-                            format_size(container->virtual_size),
-                            format_time(timestamp_of(container->created))});
+            rows.push_back(row_of(*container, sights.of(*container)));
     }
     if (context.json)
         context.out.json({{"containers", list}});
@@ -64,10 +86,22 @@ int list(const Context& context, const Arguments&) {
     return 0;
 }
 
+int resize(const Context& context, const Arguments& arguments) {
+    const Json resized =
+        service::carry_out(context.address(),
+                           {.method = "container.resize",
+                            .params = {{"name", arguments.words()[0]},
+                                       {"size", parse_size(arguments.words()[1], "SIZE")}}});
+    if (context.json)
+        context.out.json(resized);
+    return 0;
+}
+
 int remove(const Context& context, const Arguments& arguments) {
     const Json removed = service::carry_out(
         context.address(),
-        {.method = "container.remove", .params = {{"names", arguments.words()}}});
+        {.method = "container.remove",
+         .params = {{"names", arguments.words()}, {"force", arguments.has("force")}}});
     if (context.json)
         context.out.json(removed);
     return 0;
@@ -77,12 +111,32 @@ constexpr Option kCreateOptions[] = {
     {"image", "IMAGE", "what it is a copy of; default: nothing, an empty file system"},
     {"size", "SIZE", "of its file system, at least the image's; default: the image's, or 10G"},
 };
+constexpr Option kRemoveOptions[] = {
+    {"force", nullptr, "also what is active or mounted, which is taken away from its users"},
+};
 constexpr std::size_t kMany = 1U << 24U;
 
 constexpr Command kCommands[] = {
     {"", "create", "NAME", "make a container", 1, 1, kCreateOptions, create, Effect::changes},
     {"", "list", "", "list containers", 0, 0, {}, list},
-    {"", "rm", "NAME...", "remove containers, all or none", 1, kMany, {}, remove, Effect::changes},
+    {"",
+     "resize",
+     "NAME SIZE",
+     "make a container larger, mounted or not",
+     2,
+     2,
+     {},
+     resize,
+     Effect::changes},
+    {"",
+     "rm",
+     "NAME...",
+     "remove containers, all or none",
+     1,
+     kMany,
+     kRemoveOptions,
+     remove,
+     Effect::changes},
 };
 
 } // namespace

@@ -1,8 +1,5 @@
 #include "facts.hpp"
 
-#include <algorithm>
-#include <cstdio>
-
 #include <fmt/format.h>
 
 #include "base/size_text.hpp"
@@ -34,20 +31,6 @@ std::string line_of(const Json& use, const std::string& unit) {
                        unit);
 }
 
-void warn_if_low(const Json& use, const std::string& unit, const char* what, const char* option) {
-    if (!use.at("below_low_water").get<bool>())
-        return;
-    const std::uint64_t unit_bytes =
-        number(use, "total_bytes") / std::max<std::uint64_t>(number(use, "total_" + unit), 1);
-    fmt::print(stderr,
-               "thinsnap: warning: {} left for {}, below the low-water mark of {}; delete "
-               "devices or 'thinsnap pool grow {}'\n",
-               format_size(number(use, "free_bytes")),
-               what,
-               format_size(number(use, "low_water_" + unit) * unit_bytes),
-               option);
-}
-
 } // namespace
 
 std::string table_of(const Json& status) {
@@ -71,15 +54,6 @@ std::string table_of(const Json& status) {
     if (!status.at("held_root").is_null())
         line("held root", fmt::format("metadata block {}", number(status, "held_root")));
     return text;
-}
-
-void warn_about(const Json& status) {
-    warn_if_low(status.at("data"), "chunks", "data", "--size");
-    warn_if_low(status.at("metadata"), "blocks", "metadata", "--metadata-size");
-    if (status.at("needs_check").get<bool>())
-        fmt::print(stderr,
-                   "thinsnap: warning: the pool wants a check before it is written again: "
-                   "'thinsnap pool check --clear-needs-check'\n");
 }
 
 std::string size_and_bytes(std::uint64_t bytes) {

@@ -13,9 +13,6 @@ namespace thinsnap::tools {
 /// \param status  what pool.status gives
 [[nodiscard]] std::string table_of(const rpc::Json& status);
 
-/// Says on standard error what an administrator should look after; nothing when all is well.
-void warn_about(const rpc::Json& status);
-
 /// "64.0 KiB (65536)": a size for people that loses nothing.
 [[nodiscard]] std::string size_and_bytes(std::uint64_t bytes);
 

@@ -30,7 +30,7 @@ struct Section {
 const std::vector<Section>& sections() {
     static const std::vector<Section> kSections = {
         {"Images", {image_commands()}},
-        {"Containers", {container_commands(), change_commands()}},
+        {"Containers", {container_commands(), mount_commands(), change_commands()}},
         {"Files of a container", {file_commands()}},
         {"Images and containers", {inspect_commands()}},
         {"Make, look at, check and repair a pool",

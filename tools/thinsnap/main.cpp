@@ -14,6 +14,7 @@
 #include <thinsnap/error.hpp>
 
 #include "app/interrupt.hpp"
+#include "app/pool_glance.hpp"
 #include "app/stream_io.hpp"
 
 #include "command_line.hpp"
@@ -42,6 +43,17 @@ int report(bool json, int status, std::string_view kind, std::string message) {
     return status;
 }
 
+void warn(const std::string& text) {
+    fmt::print(stderr, "thinsnap: warning: {}\n", text);
+}
+
+/// Behind what was asked for, whatever that was.
+void warn_of_pool(const Request& request) {
+    if (const auto pool = app::glance_at_pool(request.pool))
+        for (const std::string& text : app::warnings_of(*pool))
+            warn(text);
+}
+
 int run(const std::vector<std::string>& arguments) {
     Output out;
     const Request request = parse_command_line(arguments);
@@ -53,12 +65,15 @@ int run(const std::vector<std::string>& arguments) {
                               .pool_named = request.pool_named,
                               .lock_timeout = request.lock_timeout,
                               .json = request.json,
+                              .warn = warn,
                               .out = out};
         status = request.command->run(context, Arguments(request.options, request.words));
         if (request.command->effect == Effect::changes)
             app::disregard_interrupts();
     }
     out.flush();
+    if (!request.pool.empty())
+        warn_of_pool(request);
     return status;
 }
 

@@ -61,8 +61,6 @@ int print_status(const Context& context, const Json& status) {
         return 0;
     }
     context.out.text(table_of(status));
-    context.out.flush(); // the warnings come behind it
-    warn_about(status);
     return 0;
 }
 

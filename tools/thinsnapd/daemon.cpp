@@ -1,6 +1,5 @@
 #include "daemon.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -24,19 +23,34 @@ namespace thinsnap::tools {
 
 namespace {
 
+using service::in_use_text;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 /// How often one looks whether somebody is still there.
 constexpr milliseconds kLook{500};
 
+/// In the background one is started for a command: any other server will do for that as well.
+app::OpenPool how_to_open(const Options& options) {
+    app::OpenPool how{.lock_timeout = options.lock_timeout};
+    const std::string socket = app::paths_of(options.pool, {}).socket.string();
+    if (options.background)
+        how.while_waiting = [socket] {
+            if (rpc::connect_to(socket).has_value())
+                throw ServedAlready(fmt::format("another server listens at {}", socket));
+        };
+    return how;
+}
+
 } // namespace
 
 Daemon::Daemon(const Options& options, Fd signals, std::optional<Fd> handed)
     : options_(options)
     , signals_(std::move(signals))
-    , owner_(options.pool, options.lock_timeout)
+    , owner_(options.pool, how_to_open(options))
     , owns_socket_(!handed.has_value()) {
+    for (const std::string& text : owner_.warnings())
+        log_line(text);
     const std::string socket = owner_.pool().paths().socket.string();
     server_.emplace(handed ? *std::move(handed) : rpc::listen_at(socket),
                     service::Dispatcher(owner_, [this] { wanted_.cancel(SIGUSR1); }),
@@ -58,23 +72,54 @@ void Daemon::remove_socket() noexcept {
         ::unlink(owner_.pool().paths().socket.c_str());
 }
 
+void Daemon::look() {
+    std::array<pollfd, 2> wanted{pollfd{signals_.get(), POLLIN, 0},
+                                 // once is enough: it stays readable
+                                 pollfd{wish_.empty() ? wanted_.fd() : -1, POLLIN, 0}};
+    if (::poll(wanted.data(), wanted.size(), static_cast<int>(kLook.count())) < 0 && errno != EINTR)
+        throw SystemError(errno, "waiting for something to happen");
+    signalfd_siginfo signal{};
+    if ((wanted[0].revents & POLLIN) != 0 &&
+        ::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+        is_signalled_ = true;
+        begin_to_end(fmt::format("signal {}", signal.ssi_signo));
+    } else if (wish_.empty() && wanted_.signal() != 0) {
+        begin_to_end("the pool is wanted by somebody else");
+    }
+}
+
+/// Devices that are in use are not pulled from under their users.
+void Daemon::begin_to_end(const std::string& why) {
+    wish_ = why;
+    if (is_signalled_)
+        owner_.activations().release_unused();
+    const auto devices = owner_.activations().list();
+    if (devices.empty())
+        return;
+    const std::string text = fmt::format(
+        "stays for now ({}): {}; it ends when they are deactivated", why, in_use_text(devices));
+    log_line(text);
+    tell_state(("STATUS=" + text).c_str());
+    try {
+        owner_.commit();
+    } catch (const Error& error) {
+        log_line(error.what());
+    }
+}
+
 std::string Daemon::wait_for_end() {
     for (;;) {
-        std::array<pollfd, 2> wanted{pollfd{signals_.get(), POLLIN, 0},
-                                     pollfd{wanted_.fd(), POLLIN, 0}};
-        const bool ends_when_idle = options_.idle_timeout.count() > 0;
-        const auto look = std::min(kLook, options_.idle_timeout);
-        const int timeout = ends_when_idle ? static_cast<int>(look.count()) : -1;
-        if (::poll(wanted.data(), wanted.size(), timeout) < 0 && errno != EINTR)
-            throw SystemError(errno, "waiting for something to happen");
-        signalfd_siginfo signal{};
-        if ((wanted[0].revents & POLLIN) != 0 &&
-            ::read(signals_.get(), &signal, sizeof signal) == sizeof signal)
-            return fmt::format("signal {}", signal.ssi_signo);
-        if (wanted_.signal() != 0)
-            return "the pool is wanted by somebody else";
+        look();
+        service::Activations& activations = owner_.activations();
+        if (is_signalled_)
+            activations.release_unused();
+        else
+            activations.tidy();
+        if (!wish_.empty() && activations.try_close())
+            return wish_;
         const auto idle = server_->idle_since();
-        if (ends_when_idle && idle && Clock::now() - *idle >= options_.idle_timeout)
+        if (options_.idle_timeout.count() > 0 && idle &&
+            Clock::now() - *idle >= options_.idle_timeout && activations.try_close())
             return "nobody has asked for anything";
     }
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "base/cancellation.hpp"
@@ -15,8 +16,14 @@
 
 namespace thinsnap::tools {
 
+/// Somebody else's server came up while this one waited for the pool.
+class ServedAlready : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 /// Holds the pool, serves its socket, and ends: when a signal says so, when a client wants the pool
-/// for itself, or when nobody has wanted anything for a while.
+/// for itself, or when nobody has wanted anything for a while; but not while devices are in use.
 class Daemon {
 public:
     /// \param signals  a signalfd of those that end it
@@ -32,7 +39,10 @@ public:
     void run();
 
 private:
-    /// \return why it is to end
+    /// Waits for a wish that it should end, for a moment.
+    void look();
+    void begin_to_end(const std::string& why);
+    /// \return why it ends
     [[nodiscard]] std::string wait_for_end();
     void finish_requests();
     void remove_socket() noexcept;
@@ -41,7 +51,9 @@ private:
     Fd signals_;
     service::PoolOwner owner_;
     bool owns_socket_;
-    Cancellation wanted_; ///< the pool is wanted by somebody else
+    Cancellation wanted_;       ///< the pool is wanted by somebody else
+    std::string wish_;          ///< why it should end; empty: it should not
+    bool is_signalled_ = false; ///< by a signal
     std::optional<rpc::Server> server_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
@@ -14,7 +15,17 @@
 
 namespace thinsnap::tools {
 
+namespace {
+
+/// Of a log that is gone on with.
+constexpr off_t kMaxSize = 1 << 20;
+
+} // namespace
+
 void log_to_file(const std::string& path) {
+    struct stat st {};
+    if (::stat(path.c_str(), &st) == 0 && st.st_size > kMaxSize)
+        ::rename(path.c_str(), (path + ".old").c_str());
     const Fd file = open_file(path, O_WRONLY | O_CREAT | O_APPEND);
     if (::dup2(file.get(), STDERR_FILENO) < 0)
         throw SystemError(errno, fmt::format("writing {}", path));

@@ -14,6 +14,9 @@
 
 #include <thinsnap/error.hpp>
 
+#include "attach/writeback.hpp"
+
+#include "background.hpp"
 #include "daemon.hpp"
 #include "log.hpp"
 #include "options.hpp"
@@ -47,20 +50,50 @@ void reserve_standard_descriptors() {
             const int opened = ::open("/dev/null", O_RDWR);
 }
 
+/// Runs a server until its end. `background` knows how it began.
+void serve(const Options& options, Background& background) {
+    auto handed = options.background ? std::nullopt : take_socket();
+    Fd signals = take_signals();
+    if (!options.log_file.empty())
+        log_to_file(options.log_file);
+    if (::chdir("/") != 0) // no mount is kept busy
+        throw SystemError(errno, "going to /");
+    for (const std::string& text : attach::protect_writeback())
+        log_line(text);
+    Daemon daemon(options, std::move(signals), std::move(handed));
+    background.report(service::kExitOk, "");
+    daemon.run();
+}
+
+/// The exit for every exception.
+int serve_and_report(const Options& options, Background& background) {
+    int status = service::kExitInternal;
+    std::string message;
+    try {
+        serve(options, background);
+        return service::kExitOk;
+    } catch (const ServedAlready& served) {
+        status = service::kExitServed;
+        message = served.what();
+    } catch (const Error& error) {
+        status = service::exit_status(error.kind());
+        message = error.what();
+    } catch (const std::exception& error) {
+        message = fmt::format("this is a bug in thinsnap: {}", error.what());
+    }
+    log_line(message);
+    background.report(status, message);
+    return status;
+}
+
 int run(const std::vector<std::string>& arguments) {
     const Options options = parse_options(arguments);
     if (!options.text.empty()) {
         fmt::print("{}", options.text);
         return std::fflush(stdout) == 0 ? service::kExitOk : service::exit_status(Errc::io);
     }
-    auto handed = take_socket();
-    Fd signals = take_signals();
-    if (!options.log_file.empty())
-        log_to_file(options.log_file);
-    if (::chdir("/") != 0) // no mount is kept busy
-        throw SystemError(errno, "going to /");
-    Daemon(options, std::move(signals), std::move(handed)).run();
-    return service::kExitOk;
+    Background background = options.background ? Background::enter() : Background();
+    return serve_and_report(options, background);
 }
 
 } // namespace

@@ -30,7 +30,10 @@ Options:
                               default 10
       --idle-timeout SECONDS  end when nobody has asked for so long; default 60,
                               0: never
-      --log-file FILE         append what happens to FILE, not to standard error
+      --background            go on in the background, in a session of its own, and
+                              return as soon as commands are served
+      --log-file FILE         append what happens to FILE, not to standard error;
+                              default in the background: DIR/thinsnapd.log
       --help                  print help and exit
       --version               print the version and exit
 
@@ -42,6 +45,7 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
     auto add = known.add_options();
     for (const char* name : {"pool", "lock-timeout", "idle-timeout", "log-file"})
         add(name, po::value<std::string>());
+    add("background", "");
     add("help", "");
     add("version", "");
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
@@ -78,8 +82,11 @@ Options parse_options(const std::vector<std::string>& arguments) {
     options.pool = std::filesystem::absolute(pool).string();
     options.lock_timeout = seconds("lock-timeout", "10");
     options.idle_timeout = seconds("idle-timeout", "60");
+    options.background = values.count("background") > 0;
     if (values.count("log-file") > 0)
         options.log_file = std::filesystem::absolute(text("log-file", "")).string();
+    else if (options.background)
+        options.log_file = options.pool + "/thinsnapd.log";
     return options;
 }
 

@@ -11,7 +11,8 @@ struct Options {
     std::string pool; ///< absolute
     std::chrono::milliseconds lock_timeout{};
     std::chrono::milliseconds idle_timeout{}; ///< 0: never
-    std::string log_file;                     ///< absolute; empty: standard error
+    bool background = false;
+    std::string log_file; ///< absolute; empty: standard error
 };
 
 /// \throws Error(invalid_argument)  with what would be right

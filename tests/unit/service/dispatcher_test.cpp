@@ -23,7 +23,7 @@ class Impatient {
 public:
     Impatient() {
         static_cast<void>(app::create_pool(dir_.path(), {.data_bytes = 64U << 20U}));
-        owner_.emplace(dir_.path(), std::chrono::seconds(10));
+        owner_.emplace(dir_.path(), app::OpenPool());
         std::array<int, 2> ends{};
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
         channel_.emplace(Fd(ends[0]), rpc::Limits{});

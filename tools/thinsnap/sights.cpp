@@ -1,0 +1,58 @@
+#include "sights.hpp"
+
+#include <algorithm>
+
+#include "app/pool_glance.hpp"
+
+namespace thinsnap::tools {
+
+namespace {
+
+const attach::SeenDevice* pointer_to(const std::vector<attach::SeenDevice>& devices,
+                                     std::vector<attach::SeenDevice>::const_iterator found) {
+    return found == devices.end() ? nullptr : &*found;
+}
+
+Sight describe(const attach::SeenDevice& seen) {
+    Sight sight;
+    sight.state = seen.is_lost ? "lost" : seen.mounts.empty() ? "active" : "mounted";
+    sight.path = seen.device.path;
+    for (const attach::MountPlace& place : seen.mounts)
+        sight.mount_points.push_back(attach::reachable_path(place));
+    return sight;
+}
+
+} // namespace
+
+Sights::Sights(const std::filesystem::path& pool) {
+    if (const auto glance = app::glance_at_pool(pool))
+        seen_ = attach::see_active_devices(glance->uuid);
+}
+
+Sight Sights::of(const journal::Container& container) const {
+    if (!seen_)
+        return {.state = "unknown"};
+    const auto found = std::ranges::find(
+        *seen_, container.device, [](const attach::SeenDevice& seen) { return seen.device.id; });
+    return found == seen_->end() ? Sight() : describe(*found);
+}
+
+const attach::SeenDevice* Sights::find_by_name(std::string_view name) const {
+    if (!seen_)
+        return nullptr;
+    return pointer_to(*seen_, std::ranges::find_if(*seen_, [&](const attach::SeenDevice& seen) {
+        return seen.device.name == name;
+    }));
+}
+
+const attach::SeenDevice* Sights::find_by_mount(std::string_view directory) const {
+    if (!seen_)
+        return nullptr;
+    return pointer_to(*seen_, std::ranges::find_if(*seen_, [&](const attach::SeenDevice& seen) {
+        return std::ranges::any_of(seen.mounts, [&](const attach::MountPlace& place) {
+            return place.pid == 0 && place.directory == directory;
+        });
+    }));
+}
+
+} // namespace thinsnap::tools

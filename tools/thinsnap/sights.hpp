@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attach/seen_devices.hpp"
+#include "journal/objects.hpp"
+#include "rpc/json.hpp"
+
+namespace thinsnap::tools {
+
+/// How a container is at the moment, as far as can be seen.
+struct Sight {
+    /// inactive, active, mounted; lost: the server that it was active in has died; unknown: this
+    /// user may not look.
+    std::string state = "inactive";
+    rpc::Json path = nullptr; ///< of the block device
+    rpc::Json mount_points = rpc::Json::array();
+};
+
+/// What can be seen of a pool's active devices, without asking anybody.
+class Sights {
+public:
+    explicit Sights(const std::filesystem::path& pool);
+
+    [[nodiscard]] Sight of(const journal::Container& container) const;
+
+    /// The device that is active under that name, or mounted on that directory of this namespace.
+    [[nodiscard]] const attach::SeenDevice* find_by_name(std::string_view name) const;
+    [[nodiscard]] const attach::SeenDevice* find_by_mount(std::string_view directory) const;
+
+private:
+    std::optional<std::vector<attach::SeenDevice>> seen_;
+};
+
+} // namespace thinsnap::tools
