@@ -6,12 +6,15 @@
 #include <string_view>
 #include <system_error>
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
 
+#include "app/fuse_mounts.hpp"
 #include "base/fd.hpp"
 
 namespace thinsnap::app {
@@ -52,6 +55,19 @@ std::optional<pid_t> parse_pid(std::string_view text) {
     return pid;
 }
 
+/// The file behind one of a process's descriptors, as the kernel knows it: a file system whose
+/// server has stopped is not asked.
+std::optional<struct statx> find_open_file(const std::string& link) {
+    struct statx file {};
+    if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &file) != 0)
+        return std::nullopt;
+    return file;
+}
+
+bool same_file(const struct statx& a, const struct stat& b) {
+    return makedev(a.stx_dev_major, a.stx_dev_minor) == b.st_dev && a.stx_ino == b.st_ino;
+}
+
 enum class Use { none, open, locked };
 
 /// How a process uses the file. A descriptor's own lock is listed in its fdinfo.
@@ -60,8 +76,8 @@ Use use_of(const fs::path& process, const struct stat& file) {
     std::error_code error;
     for (fs::directory_iterator it(process / "fd", error), end; !error && it != end;
          it.increment(error)) {
-        const auto st = find_stat(it->path().string());
-        if (!st || !same_file(*st, file))
+        const auto open = find_open_file(it->path().string());
+        if (!open || !same_file(*open, file))
             continue;
         const std::string info = text_of((process / "fdinfo" / it->path().filename()).string());
         if (info.find("\nlock:") != std::string::npos)
@@ -109,10 +125,25 @@ std::vector<FileUser> find_lock_holders(const std::string& path) {
     return locked.empty() ? open : locked;
 }
 
+namespace {
+
+/// Where not to ask for a file: FUSE file systems, but for those that `path` itself lies on.
+std::vector<std::string> unsafe_directories(const std::string& path) {
+    auto directories = fuse_mount_points(text_of("/proc/self/mountinfo"));
+    std::error_code error;
+    const std::string real = fs::canonical(path, error).string();
+    std::erase_if(directories,
+                  [&](const std::string& directory) { return lies_in(real, {directory}); });
+    return directories;
+}
+
+} // namespace
+
 std::optional<std::string> find_loop_device(const std::string& path, const std::string& sys_block) {
     const auto file = find_stat(path);
     if (!file)
         return std::nullopt;
+    const auto unsafe = unsafe_directories(path);
     std::error_code error;
     for (fs::directory_iterator it(sys_block, error), end; !error && it != end;
          it.increment(error)) {
@@ -122,6 +153,8 @@ std::optional<std::string> find_loop_device(const std::string& path, const std::
         std::string backing = text_of((it->path() / "loop" / "backing_file").string());
         if (!backing.empty() && backing.back() == '\n')
             backing.pop_back();
+        if (lies_in(backing, unsafe))
+            continue;
         // A file that was removed under that name may still be there under another.
         auto used = find_stat(backing);
         if (!used && backing.ends_with(kDeleted))

@@ -23,7 +23,8 @@ struct FileUser {
 /// there is no such process.
 [[nodiscard]] std::string command_of(pid_t pid);
 
-/// The loop device ("/dev/loop3") whose backing file is `path`, under whatever name.
+/// The loop device ("/dev/loop3") whose backing file is `path`, under whatever name. Files on other
+/// FUSE file systems than its own are not looked at: their server may not answer.
 /// \param sys_block  the kernel's list of block devices
 [[nodiscard]] std::optional<std::string>
 find_loop_device(const std::string& path, const std::string& sys_block = "/sys/block");

@@ -65,8 +65,10 @@ Context make_context() {
     return context;
 }
 
+enum class Action { mount, unmount };
+
 /// Throws what a libmount call came to, in the kernel's words. `status` is its result.
-void require_success(const Context& context, int status, const std::string& action) {
+void require_success(const Context& context, int status, Action what, const std::string& action) {
     std::array<char, 512> text{};
     const int code = mnt_context_get_excode(context.get(), status, text.data(), text.size());
     if (code == MNT_EX_SUCCESS)
@@ -74,7 +76,8 @@ void require_success(const Context& context, int status, const std::string& acti
     const int error = mnt_context_syscall_called(context.get()) == 1
                           ? mnt_context_get_syscall_errno(context.get())
                           : -status;
-    if (error == EBUSY || error == ENOENT || error == EINVAL || error == EROFS) {
+    const bool is_not_mounted = what == Action::unmount && error == EINVAL;
+    if (error == EBUSY || error == ENOENT || error == EROFS || is_not_mounted) {
         SystemError failure(error, action);
         throw Error(failure.kind(), fmt::format("{}: {}", action, text.data()));
     }
@@ -147,6 +150,7 @@ void mount_ext4(const std::string& device, const std::string& directory, bool re
     mnt_context_set_options(context.get(), read_only ? "ro,_netdev" : "_netdev");
     require_success(context,
                     mnt_context_mount(context.get()),
+                    Action::mount,
                     fmt::format("mounting {} on {}", device, directory));
 }
 
@@ -154,8 +158,10 @@ void unmount(const std::string& directory, Unmount how) {
     const Context context = make_context();
     mnt_context_set_target(context.get(), directory.c_str());
     mnt_context_enable_lazy(context.get(), how == Unmount::lazy ? 1 : 0);
-    require_success(
-        context, mnt_context_umount(context.get()), fmt::format("unmounting {}", directory));
+    require_success(context,
+                    mnt_context_umount(context.get()),
+                    Action::unmount,
+                    fmt::format("unmounting {}", directory));
 }
 
 void unmount_lazily(const MountPlace& place) {

@@ -116,8 +116,8 @@ Json deactivate(Session& session, const Params& params, Streams&) {
             params.flag("when_unused") ? attach::Deactivate::when_unused : attach::Deactivate::now);
     const bool is_container = context.store.read(
         [&](const State& state) { return state.find_container(target.id) != nullptr; });
-    const bool was_wanted =
-        is_container && (has_gone || !is_active) && set_activation(context, {.device = target.id});
+    const bool was_wanted = params.flag("forget") && is_container && (has_gone || !is_active) &&
+                            set_activation(context, {.device = target.id});
     if (!is_active && !was_wanted)
         throw Error(Errc::not_found, fmt::format("{} is not active", name));
     return {{"name", target.name}, {"deactivated", has_gone}};

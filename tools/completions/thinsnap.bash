@@ -6,7 +6,10 @@ _thinsnap_options() {
     case $1 in
         'import '*) echo "$global --name --platform --overlay-whiteouts" ;;
         'create '*) echo "$global --image --size" ;;
-        'rmi '*) echo "$global --force" ;;
+        'rmi '* | 'rm '*) echo "$global --force" ;;
+        'activate '*) echo "$global --read-only --persist --all" ;;
+        'deactivate '*) echo "$global --when-unused" ;;
+        'mount '*) echo "$global --read-only --persist" ;;
         'commit '*) echo "$global --image --message" ;;
         'export '*) echo "$global --output" ;;
         'save '*) echo "$global --output --gzip" ;;
@@ -79,14 +82,19 @@ _thinsnap() {
     local choices=
     case "${words[0]-} ${words[1]-}" in
         ' ')
-            choices='import images history tag rmi prune create list rm diff commit export save'
+            choices='import images history tag rmi prune create list resize rm activate deactivate mount umount diff commit export save'
             choices="$choices ls cp cat inspect df pool device"
             ;;
         'import '*)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             ;;
         'history '* | 'tag '* | 'rmi '* | 'save '*) choices=$(_thinsnap_names "${pool[@]}" images) ;;
-        'rm '* | 'diff '* | 'commit '* | 'export '*) choices=$(_thinsnap_names "${pool[@]}" list) ;;
+        'mount '* | 'activate '* | 'deactivate '*)
+            choices="$(_thinsnap_names "${pool[@]}" list) $(_thinsnap_names "${pool[@]}" images)"
+            [[ ${#words[@]} == 1 ]] || mapfile -t COMPREPLY < <(compgen -d -- "$word")
+            [[ ${#words[@]} == 1 ]] || return
+            ;;
+        'rm '* | 'resize '* | 'umount '* | 'diff '* | 'commit '* | 'export '*) choices=$(_thinsnap_names "${pool[@]}" list) ;;
         'ls '* | 'cat '* | 'cp '*) choices=$(_thinsnap_names "${pool[@]}" list | sed 's/$/:\//') ;;
         'inspect '*)
             choices="$(_thinsnap_names "${pool[@]}" images) $(_thinsnap_names "${pool[@]}" list)"

@@ -39,12 +39,17 @@ Json request_activation(const Context& context, const Wish& wish) {
                                .needs_server = true});
 }
 
+enum class AfterBoot { keep, forget };
+
 /// Whatever was mounted of it has gone: it may go, too. Somebody else may have seen to that.
-void give_back(const Context& context, const std::string& name) {
+void give_back(const Context& context, const std::string& name, AfterBoot after_boot) {
     try {
-        static_cast<void>(service::carry_out(
-            context.address(),
-            {.method = "container.deactivate", .params = {{"name", name}, {"for_mount", true}}}));
+        static_cast<void>(
+            service::carry_out(context.address(),
+                               {.method = "container.deactivate",
+                                .params = {{"name", name},
+                                           {"for_mount", true},
+                                           {"forget", after_boot == AfterBoot::forget}}}));
     } catch (const Error& error) {
         if (error.kind() != Errc::not_found)
             throw;
@@ -53,7 +58,7 @@ void give_back(const Context& context, const std::string& name) {
 
 void give_back_quietly(const Context& context, const std::string& name) {
     try {
-        give_back(context, name);
+        give_back(context, name, AfterBoot::keep);
     } catch (const Error&) { // NOLINT(bugprone-empty-catch) what made us give it back is told
     }
 }
@@ -128,6 +133,7 @@ int deactivate(const Context& context, const Arguments& arguments) {
         service::carry_out(context.address(),
                            {.method = "container.deactivate",
                             .params = {{"name", arguments.words()[0]},
+                                       {"forget", true},
                                        {"when_unused", arguments.has("when-unused")}}});
     if (context.json)
         context.out.json(result);
@@ -170,6 +176,8 @@ Mounted find_mounted(const Context& context, const std::string& word) {
         if (const auto* seen = sights.find_by_mount(directory.string()))
             return {.name = seen->device.name, .directories = {directory.string()}};
     const attach::SeenDevice* seen = sights.find_by_name(word);
+    if (seen == nullptr) // an image is called by its whole name there
+        seen = sights.find_by_name(word + ":latest");
     if (seen == nullptr)
         throw Error(Errc::not_found,
                     fmt::format("{} is neither mounted from the pool {} nor a mount point of it",
@@ -189,7 +197,7 @@ int unmount(const Context& context, const Arguments& arguments) {
     const Mounted mounted = find_mounted(context, arguments.words()[0]);
     for (const std::string& directory : mounted.directories)
         attach::unmount(directory, attach::Unmount::now);
-    give_back(context, mounted.name);
+    give_back(context, mounted.name, AfterBoot::forget);
     if (context.json)
         context.out.json({{"name", mounted.name}, {"unmounted", mounted.directories}});
     return 0;

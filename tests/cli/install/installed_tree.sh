@@ -22,3 +22,16 @@ for program in consumer whole_archive; do
     seen=$("$work/build/$program")
     [[ $seen == "$version" ]] || { echo "$program prints '$seen'"; exit 1; }
 done
+
+command -v systemd-analyze >/dev/null || { echo "SKIP: systemd is not installed"; exit 77; }
+mkdir "$work/units"
+for unit in thinsnapd.service thinsnapd.socket; do
+    # The programs are looked for where systemd does not look.
+    sed -E "s,^(ExecStart[A-Za-z]*=-?)(thinsnapd),\1$work/moved/sbin/\2,
+        s,^(ExecStart[A-Za-z]*=-?)(thinsnap ),\1$work/moved/bin/\2," \
+        "$work/moved/lib/systemd/system/$unit" >"$work/units/$unit"
+done
+systemd-analyze verify "$work"/units/* >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+sed -i 's/^Before=/Bfore=/' "$work/units/thinsnapd.service"
+systemd-analyze verify "$work"/units/* 2>&1 | grep -q "Unknown key name 'Bfore'" ||
+    { echo "a wrong unit is not found"; exit 1; }

@@ -17,6 +17,7 @@ expect() {
 }
 expect "$work/thinsnap_*.deb" usr/bin/thinsnap
 expect "$work/thinsnap_*.deb" usr/sbin/thinsnapd
+expect "$work/thinsnap_*.deb" usr/lib/systemd/system/thinsnapd.service
 expect "$work/thinsnap-dev_*.deb" 'usr/lib/.*libthinsnap\.a'
 expect "$work/thinsnap-dev_*.deb" usr/include/thinsnap/version.hpp
 expect "$work/thinsnap-dev_*.deb" 'usr/lib/.*/thinsnap-config\.cmake'
