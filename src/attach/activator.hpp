@@ -26,8 +26,8 @@ struct ActiveDevice {
     std::string name;
     std::uint64_t size = 0;
     bool read_only = false;
-    std::string path{}; ///< "/dev/loop3"
-    dev_t device = 0;   ///< its number
+    std::string path{};   ///< "/dev/loop3"
+    dev_t device = 0;     ///< its number
     bool leaving = false; ///< deactivated or revoked, and still in use by somebody
     std::chrono::system_clock::time_point since{};
 };

@@ -275,6 +275,7 @@ run 0 deactivate next
 
 rule 'every command says that the pool fills up'
 run 0 list
+# shellcheck disable=SC2317 # called by check
 silent_about_space() { ! grep -q 'low-water' "$work/err"; }
 check silent_about_space
 printf '[space]\nlow-water = 100\n' >"$work/pool/thinsnap.toml"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # For tests of what is active: after lib.sh. A server that a test leaves behind is killed, and what
 # it held is taken away.
+# shellcheck disable=SC2154 # it shares variables with lib.sh
 
 need_mounts() {
     [[ -c /dev/fuse ]] || skip 'there is no /dev/fuse'

@@ -175,8 +175,9 @@ TEST_SUITE("attach") {
         mount.unmount();
         CHECK(harness.activator().try_deactivate(DeviceId(1)));
         CHECK(harness.activator().list().empty());
-        CHECK(kind_of([&] { static_cast<void>(harness.activator().try_deactivate(DeviceId(1))); }) ==
-              Errc::not_found);
+        CHECK(kind_of([&] {
+                  static_cast<void>(harness.activator().try_deactivate(DeviceId(1)));
+              }) == Errc::not_found);
     }
 
     TEST_CASE("a device that is taken away fails its users and can be deleted") {
