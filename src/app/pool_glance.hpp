@@ -12,10 +12,10 @@ namespace thinsnap::app {
 
 /// What a pool's superblock says: what the last commit left.
 struct PoolGlance {
-    std::string uuid;
+    std::string uuid{};
     std::uint64_t chunk_size = 0;
-    SpaceUse data;     ///< chunks
-    SpaceUse metadata; ///< blocks of 4 KiB
+    SpaceUse data{};     ///< chunks
+    SpaceUse metadata{}; ///< blocks of 4 KiB
     bool needs_check = false;
 };
 

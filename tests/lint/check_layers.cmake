@@ -27,7 +27,7 @@ set(may_service app attach snapshotter journal layer oci ext4 thin rpc base)
 # tools/<program>.
 set(may_tool_thinsnap service attach rpc app snapshotter journal oci base)
 set(may_tool_thinsnapd service rpc app attach base)
-set(may_tool_thinsnap-bench app snapshotter journal oci tar engine pool thin pdata io base)
+set(may_tool_thinsnap-bench service rpc app attach snapshotter journal oci tar engine pool thin pdata io base)
 
 # Third-party headers, and the only places that may name them. tests may use any of them.
 # fmt is vocabulary, like the standard library, and not listed.

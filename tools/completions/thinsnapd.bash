@@ -9,7 +9,7 @@ _thinsnapd() {
         --lock-timeout | --idle-timeout) ;;
         *)
             mapfile -t COMPREPLY < <(compgen -W \
-                '--pool --lock-timeout --idle-timeout --log-file --help --version' -- "$word")
+                '--pool --lock-timeout --idle-timeout --background --log-file --help --version' -- "$word")
             ;;
     esac
 }

@@ -43,6 +43,8 @@ struct Scale {
                                           const Scale& scale);
 [[nodiscard]] std::vector<Figure> creations(const std::filesystem::path& directory,
                                             const Scale& scale);
+[[nodiscard]] std::vector<Figure> activations(const std::filesystem::path& directory,
+                                              const Scale& scale);
 [[nodiscard]] std::vector<Figure> questions(const std::filesystem::path& directory,
                                             const Scale& scale);
 [[nodiscard]] std::vector<Figure> differences(const std::filesystem::path& directory,

@@ -27,6 +27,7 @@ constexpr Case kCases[] = {
     {"engine", "lookups", bench::lookups},
     {"images", "import", bench::imports},
     {"images", "create", bench::creations},
+    {"images", "activate", bench::activations},
     {"images", "questions", bench::questions},
     {"images", "diff", bench::differences},
     {"images", "journal", bench::journals},
@@ -100,7 +101,7 @@ int main(int argc, char** argv) {
         "case",
         po::value<std::string>(),
         "only one of: engine (random sequential sharing snapshots lookups) "
-        "images (import create questions diff journal)")(
+        "images (import create activate questions diff journal)")(
         "images",
         po::value<std::string>(),
         "where tests/images/make_images keeps its images; default: they are made anew")(

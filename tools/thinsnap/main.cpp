@@ -30,28 +30,37 @@ using service::kExitInternal;
 using service::kExitOk;
 using service::kExitSignalBase;
 
-/// One line on standard error, or one line of JSON; never more, whatever the text.
-int report(bool json, int status, std::string_view kind, std::string message) {
-    std::ranges::replace(message, '\n', ' ');
-    std::string line = fmt::format("thinsnap: {}\n", message);
-    if (json) {
-        const nlohmann::ordered_json value{
-            {"error", {{"kind", kind}, {"message", message}, {"exit_status", status}}}};
-        line = value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-    }
+void write_line(std::string line) {
+    std::ranges::replace(line, '\n', ' ');
+    line += '\n';
     [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string line_of(const nlohmann::ordered_json& value) {
+    return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// One line on standard error, or one line of JSON; never more, whatever the text.
+int report(bool json, int status, std::string_view kind, const std::string& message) {
+    write_line(
+        json ? line_of({{"error", {{"kind", kind}, {"message", message}, {"exit_status", status}}}})
+             : fmt::format("thinsnap: {}", message));
     return status;
 }
 
 void warn(const std::string& text) {
-    fmt::print(stderr, "thinsnap: warning: {}\n", text);
+    write_line(fmt::format("thinsnap: warning: {}", text));
+}
+
+void warn_in_json(const std::string& text) {
+    write_line(line_of({{"warning", text}}));
 }
 
 /// Behind what was asked for, whatever that was.
 void warn_of_pool(const Request& request) {
     if (const auto pool = app::glance_at_pool(request.pool))
         for (const std::string& text : app::warnings_of(*pool))
-            warn(text);
+            (request.json ? warn_in_json : warn)(text);
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -65,7 +74,7 @@ int run(const std::vector<std::string>& arguments) {
                               .pool_named = request.pool_named,
                               .lock_timeout = request.lock_timeout,
                               .json = request.json,
-                              .warn = warn,
+                              .warn = request.json ? warn_in_json : warn,
                               .out = out};
         status = request.command->run(context, Arguments(request.options, request.words));
         if (request.command->effect == Effect::changes)
