@@ -146,7 +146,7 @@ std::string RuntimeDirectory::default_base() {
 }
 
 void RuntimeDirectory::write(const ActiveRecord& record) const {
-    replace_text_file(fmt::format("{}/active/{}", path_, record.device.id.value()),
+    replace_volatile_file(fmt::format("{}/active/{}", path_, record.device.id.value()),
                       encode_record(record));
 }
 

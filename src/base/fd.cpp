@@ -64,24 +64,42 @@ std::string read_text_file(const std::string& path, std::size_t limit) {
     }
 }
 
+namespace {
+
+/// \return the file, written and not synced
+Fd write_beside(const std::string& beside, const std::string& text) {
+    Fd fd = open_file(beside, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    std::size_t done = 0;
+    while (done < text.size()) {
+        const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
+        if (n < 0)
+            throw SystemError(errno, fmt::format("writing {}", beside));
+        done += static_cast<std::size_t>(n);
+    }
+    return fd;
+}
+
+void rename_file(const std::string& from, const std::string& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        throw SystemError(errno, fmt::format("renaming {} to {}", from, to));
+}
+
+} // namespace
+
 void replace_text_file(const std::string& path, const std::string& text) {
     const std::string beside = path + ".new";
-    {
-        const Fd fd = open_file(beside, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-        std::size_t done = 0;
-        while (done < text.size()) {
-            const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
-            if (n < 0)
-                throw SystemError(errno, fmt::format("writing {}", beside));
-            done += static_cast<std::size_t>(n);
-        }
-        if (::fsync(fd.get()) != 0)
-            throw SystemError(errno, fmt::format("syncing {}", beside));
-    }
-    if (::rename(beside.c_str(), path.c_str()) != 0)
-        throw SystemError(errno, fmt::format("renaming {} to {}", beside, path));
+    const Fd fd = write_beside(beside, text);
+    if (::fsync(fd.get()) != 0)
+        throw SystemError(errno, fmt::format("syncing {}", beside));
+    rename_file(beside, path);
     const auto parent = std::filesystem::path(path).parent_path();
     sync_directory(parent.empty() ? "." : parent.string());
+}
+
+void replace_volatile_file(const std::string& path, const std::string& text) {
+    const std::string beside = path + ".new";
+    static_cast<void>(write_beside(beside, text));
+    rename_file(beside, path);
 }
 
 } // namespace thinsnap

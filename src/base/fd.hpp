@@ -56,4 +56,8 @@ void sync_directory(const std::string& path);
 /// rename, fsync of the directory). \throws SystemError
 void replace_text_file(const std::string& path, const std::string& text);
 
+/// Likewise for what need not outlive the machine's run: whoever reads it meanwhile sees the old or
+/// the new text, and nothing is waited for. \throws SystemError
+void replace_volatile_file(const std::string& path, const std::string& text);
+
 } // namespace thinsnap

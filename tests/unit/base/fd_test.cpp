@@ -83,6 +83,9 @@ TEST_SUITE("base.fd") {
              std::filesystem::directory_iterator(directory.path()))
             ++entries;
         CHECK(entries == 1);
+        replace_volatile_file(path, "three\n");
+        CHECK(read_text_file(path) == "three\n");
+        CHECK_FALSE(std::filesystem::exists(path + ".new"));
     }
 
     TEST_CASE("replacing a file in a directory that is not there changes nothing") {
