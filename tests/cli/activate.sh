@@ -130,6 +130,8 @@ run 0 mount app "$work/mnt" --read-only
 run 0 mount app "$work/other" --read-only
 check test "$(cat "$work/mnt/file" "$work/other/file")" = $'text\ntext'
 check test "$(findmnt -no SOURCE "$work/other")" = "$image"
+run 0 images --json
+json '.images[0] | .state == "mounted" and .path == "'"$image"'" and (.mount_points | length) == 2'
 dd if=/dev/zero of="$image" bs=4096 count=1 oflag=direct 2>/dev/null && fail 'the layer was written'
 run 6 rmi app
 complains 'app:latest is active as'
@@ -199,7 +201,7 @@ check kill -0 "$server"
 run 0 umount web
 eventually has_ended "$server"
 check test ! -e "$work/pool/socket"
-check test -z "$(find /run/thinsnap -path "*/active/*" -newer "$work/copy" 2>/dev/null)"
+check test ! -e "$(runtime_directory)"
 run 0 cat web:/still
 prints still
 

@@ -45,28 +45,6 @@ std::vector<const Container*> sorted_containers(const State& state) {
     return containers;
 }
 
-Json json_of(const Container& container, const Sight& sight) {
-    Json json = service::container_facts(container);
-    json["state"] = sight.state;
-    json["path"] = sight.path;
-    json["mount_points"] = sight.mount_points;
-    json["persistent"] = container.activation.has_value();
-    return json;
-}
-
-std::vector<std::string> row_of(const Container& container, const Sight& sight) {
-    std::string where;
-    for (const Json& place : sight.mount_points)
-        where += (where.empty() ? "" : " ") + place.get<std::string>();
-    return {printable(container.name),
-            printable(container.image),
-            format_size(container.virtual_size),
-            format_time(timestamp_of(container.created)),
-            sight.state,
-            sight.path.is_null() ? "" : sight.path.get<std::string>(),
-            printable(where)};
-}
-
 int list(const Context& context, const Arguments&) {
     const State state = app::read_journal_state(context.pool);
     const Sights sights(context.pool);
@@ -74,10 +52,15 @@ int list(const Context& context, const Arguments&) {
     std::vector<std::vector<std::string>> rows{
         {"NAME", "IMAGE", ">SIZE", "CREATED", "STATE", "DEVICE", "MOUNTED ON"}};
     for (const Container* container : sorted_containers(state)) {
-        if (context.json)
-            list.push_back(json_of(*container, sights.of(*container)));
-        else
-            rows.push_back(row_of(*container, sights.of(*container)));
+        const Sight sight = sights.of(container->device);
+        list.push_back(service::container_facts(*container));
+        add_to(list.back(), sight);
+        list.back()["persistent"] = container->activation.has_value();
+        rows.push_back({printable(container->name),
+                        printable(container->image),
+                        format_size(container->virtual_size),
+                        format_time(timestamp_of(container->created))});
+        add_to(rows.back(), sight);
     }
     if (context.json)
         context.out.json({{"containers", list}});

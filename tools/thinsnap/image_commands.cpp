@@ -19,6 +19,7 @@
 #include "progress.hpp"
 #include "service/json.hpp"
 #include "service/request.hpp"
+#include "sights.hpp"
 #include "text.hpp"
 
 namespace thinsnap::tools {
@@ -75,22 +76,33 @@ std::uint64_t size_of(const State& state, const Image& image) {
     return size;
 }
 
+/// What is active of an image is its top layer.
+Sight sight_of(const State& state, const Image& image, const Sights& sights) {
+    const Layer* layer = image.top_chain ? state.find_layer(*image.top_chain) : nullptr;
+    return layer != nullptr ? sights.of(layer->device) : Sight();
+}
+
 int list_images(const Context& context, const Arguments&) {
     const State state = app::read_journal_state(context.pool);
+    const Sights sights(context.pool);
     Json list = Json::array();
-    std::vector<std::vector<std::string>> rows{{"IMAGE", "ID", ">LAYERS", ">SIZE", "IMPORTED"}};
+    std::vector<std::vector<std::string>> rows{
+        {"IMAGE", "ID", ">LAYERS", ">SIZE", "IMPORTED", "STATE", "DEVICE", "MOUNTED ON"}};
     for (const auto& [name, image] : state.images()) {
+        const Sight sight = sight_of(state, image, sights);
         list.push_back({{"name", name},
                         {"id", image.config_digest.to_string()},
                         {"manifest", image.manifest_digest.to_string()},
                         {"layers", image.diff_ids.size()},
                         {"size", size_of(state, image)},
                         {"imported", service::time_text(image.created)}});
+        add_to(list.back(), sight);
         rows.push_back({printable(name),
                         short_digest(image.config_digest.to_string()),
                         std::to_string(image.diff_ids.size()),
                         format_size(size_of(state, image)),
                         format_time(timestamp_of(image.created))});
+        add_to(rows.back(), sight);
     }
     if (context.json)
         context.out.json({{"images", list}});

@@ -92,7 +92,7 @@ int activate_all(const Context& context) {
     std::size_t failed = 0;
     Errc kind{};
     for (const auto& [device, container] : state.containers()) {
-        const std::string now = sights.of(container).state;
+        const std::string now = sights.of(device).state;
         if (!container.activation || now == "mounted" ||
             (now == "active" && container.activation->mount_point.empty()))
             continue;

@@ -4,6 +4,8 @@
 
 #include "app/pool_glance.hpp"
 
+#include "text.hpp"
+
 namespace thinsnap::tools {
 
 namespace {
@@ -29,11 +31,26 @@ Sights::Sights(const std::filesystem::path& pool) {
         seen_ = attach::see_active_devices(glance->uuid);
 }
 
-Sight Sights::of(const journal::Container& container) const {
+void add_to(rpc::Json& facts, const Sight& sight) {
+    facts["state"] = sight.state;
+    facts["path"] = sight.path;
+    facts["mount_points"] = sight.mount_points;
+}
+
+void add_to(std::vector<std::string>& row, const Sight& sight) {
+    std::string where;
+    for (const rpc::Json& place : sight.mount_points)
+        where += (where.empty() ? "" : " ") + place.get<std::string>();
+    row.push_back(sight.state);
+    row.push_back(sight.path.is_null() ? "" : sight.path.get<std::string>());
+    row.push_back(printable(where));
+}
+
+Sight Sights::of(DeviceId device) const {
     if (!seen_)
         return {.state = "unknown"};
     const auto found = std::ranges::find(
-        *seen_, container.device, [](const attach::SeenDevice& seen) { return seen.device.id; });
+        *seen_, device, [](const attach::SeenDevice& seen) { return seen.device.id; });
     return found == seen_->end() ? Sight() : describe(*found);
 }
 

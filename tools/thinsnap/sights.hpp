@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "attach/seen_devices.hpp"
-#include "journal/objects.hpp"
 #include "rpc/json.hpp"
 
 namespace thinsnap::tools {
 
-/// How a container is at the moment, as far as can be seen.
+/// How a container or an image is at the moment, as far as can be seen.
 struct Sight {
     /// inactive, active, mounted; lost: the server that it was active in has died; unknown: this
     /// user may not look.
@@ -21,12 +20,17 @@ struct Sight {
     rpc::Json mount_points = rpc::Json::array();
 };
 
+/// Its members, to the object that tells of a container or an image.
+void add_to(rpc::Json& facts, const Sight& sight);
+/// Its columns: STATE, DEVICE, MOUNTED ON.
+void add_to(std::vector<std::string>& row, const Sight& sight);
+
 /// What can be seen of a pool's active devices, without asking anybody.
 class Sights {
 public:
     explicit Sights(const std::filesystem::path& pool);
 
-    [[nodiscard]] Sight of(const journal::Container& container) const;
+    [[nodiscard]] Sight of(DeviceId device) const;
 
     /// The device that is active under that name, or mounted on that directory of this namespace.
     [[nodiscard]] const attach::SeenDevice* find_by_name(std::string_view name) const;
