@@ -1,13 +1,9 @@
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -16,113 +12,28 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
 
-#include "attach/child_process.hpp"
-#include "attach/freezer.hpp"
 #include "attach/recovery.hpp"
 
 #include "support/attach_harness.hpp"
 #include "support/skip.hpp"
-#include "support/tool.hpp"
+#include "support/victim.hpp"
 
 namespace thinsnap::test {
 
 using namespace std::chrono_literals;
 using attach::ActiveDevice;
-using attach::FrozenFileSystem;
-using attach::MountPlace;
 
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 
-/// A process that does something and then waits to be killed; it is, in the end. It tells one line.
-class Victim {
-public:
-    explicit Victim(const std::function<std::string()>& work) {
-        std::array<int, 2> ends{};
-        REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-        const Fd from(ends[0]);
-        Fd to(ends[1]);
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            std::string line;
-            try {
-                line = work();
-            } catch (const std::exception& error) {
-                line = std::string("failed: ") + error.what();
-            }
-            line += '\n';
-            static_cast<void>(!::write(to.get(), line.data(), line.size()));
-            for (;;)
-                ::pause();
-        }
-        to.reset();
-        for (char c = 0; ::read(from.get(), &c, 1) == 1 && c != '\n';)
-            told_ += c;
-    }
-    Victim(const Victim&) = delete;
-    Victim& operator=(const Victim&) = delete;
-    ~Victim() { kill(); }
-
-    void kill() {
-        if (pid_ > 0) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
-        }
-        pid_ = -1;
-    }
-    [[nodiscard]] pid_t pid() const { return pid_; }
-    [[nodiscard]] const std::string& told() const { return told_; }
-
-private:
-    pid_t pid_ = -1;
-    std::string told_;
-};
-
-template <class Done>
-bool becomes_true(Done done, std::chrono::milliseconds within = 3s) {
-    const auto deadline = std::chrono::steady_clock::now() + within;
-    while (!done()) {
-        if (std::chrono::steady_clock::now() > deadline)
-            return false;
-        std::this_thread::sleep_for(10ms);
-    }
-    return true;
-}
-
 bool is_loop_bound(const std::string& path) {
     return attach::find_loop(static_cast<unsigned>(std::stoul(path.substr(9)))).has_value();
 }
-
-/// A mounted file system of 32 MiB whose server is this process.
-struct Mounted {
-    Mounted()
-        : device(harness.make_active(1, 32 * kMiB))
-        , directory(harness.make_directory("mnt")) {
-        AttachHarness::make_file_system(device);
-        attach::mount_ext4(device.path, directory, false);
-        place = attach::find_mounts(device.device).at(0);
-    }
-    Mounted(const Mounted&) = delete;
-    Mounted& operator=(const Mounted&) = delete;
-    ~Mounted() {
-        try {
-            static_cast<void>(attach::thaw_place(place));
-        } catch (const Error&) { // it is not mounted any more
-        }
-        ::umount2(directory.c_str(), MNT_DETACH);
-    }
-
-    AttachHarness harness;
-    ActiveDevice device;
-    std::string directory;
-    MountPlace place;
-};
 
 /// Takes a mount away at the end of a case, frozen or not: else nobody could remove its directory.
 class AtEnd {
@@ -140,24 +51,6 @@ public:
 private:
     std::string directory_;
 };
-
-/// Whether a new file can be made within that time: not while the file system is frozen.
-bool can_write(const std::string& directory, std::chrono::milliseconds within) {
-    const std::string path = directory + "/probe";
-    const pid_t child = ::fork();
-    if (child == 0) {
-        const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        ::_exit(fd >= 0 && ::write(fd, "x", 1) == 1 ? 0 : 1);
-    }
-    int status = -1;
-    const bool ended =
-        becomes_true([&] { return ::waitpid(child, &status, WNOHANG) == child; }, within);
-    if (!ended) { // it ends when the file system is thawed
-        ::kill(child, SIGKILL);
-        std::thread([child] { ::waitpid(child, nullptr, 0); }).detach();
-    }
-    return ended && status == 0;
-}
 
 } // namespace
 
@@ -257,93 +150,6 @@ TEST_SUITE("attach.recovery") {
         CHECK(cleaned.devices[0].name == "gone");
         CHECK(cleaned.devices[0].path.empty());
         CHECK(attach::find_loop(loop.number()));
-    }
-}
-
-TEST_SUITE("attach.freezer") {
-    TEST_CASE("a frozen file system takes no writes until it is thawed") {
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        const Mounted mounted;
-        FrozenFileSystem frozen(mounted.place, {});
-        CHECK_FALSE(can_write(mounted.directory, 300ms));
-        CHECK_THROWS_AS(FrozenFileSystem(mounted.place, {}), Error);
-        frozen.thaw();
-        CHECK(can_write(mounted.directory, 3s));
-    }
-
-    TEST_CASE("the watchdog thaws after the limit and the freezer learns of it") {
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        const Mounted mounted;
-        FrozenFileSystem frozen(mounted.place, {.limit = 300ms});
-        CHECK(can_write(mounted.directory, 3s));
-        std::this_thread::sleep_for(100ms);
-        CHECK_THROWS_AS(frozen.thaw(), Error);
-    }
-
-    TEST_CASE("a killed freezer leaves nothing frozen") {
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        const Mounted mounted;
-        Victim freezer([&] {
-            new FrozenFileSystem(mounted.place, {.limit = 60s});
-            return std::string("frozen");
-        });
-        REQUIRE(freezer.told() == "frozen");
-        CHECK_FALSE(can_write(mounted.directory, 300ms));
-        freezer.kill();
-        CHECK(can_write(mounted.directory, 3s));
-    }
-
-    TEST_CASE("without a watchdog a killed freezer leaves it frozen") { // so the last case can fail
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        const Mounted mounted;
-        Victim freezer([&] {
-            const Fd root = open_file(mounted.directory, O_RDONLY);
-            return std::string(::ioctl(root.get(), FIFREEZE, 0) == 0 ? "frozen" : "failed");
-        });
-        REQUIRE(freezer.told() == "frozen");
-        freezer.kill();
-        CHECK_FALSE(can_write(mounted.directory, 500ms));
-        CHECK(attach::thaw_place(mounted.place));
-        CHECK_FALSE(attach::thaw_place(mounted.place));
-    }
-
-    TEST_CASE("the file system that holds the pool is not frozen") {
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        const Mounted mounted;
-        try {
-            const FrozenFileSystem frozen(mounted.place,
-                                          {.pool_file_system = mounted.place.device});
-            FAIL("it was frozen");
-        } catch (const Error& error) {
-            CHECK(error.kind() == Errc::precondition);
-        }
-        CHECK(can_write(mounted.directory, 3s));
-    }
-
-    TEST_CASE("a mount of another namespace is frozen through a process that sees it") {
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        const Mounted mounted;
-        const Victim other(
-            [&] { return std::string(::unshare(CLONE_NEWNS) == 0 ? "ready" : "failed"); });
-        REQUIRE(other.told() == "ready");
-        attach::unmount(mounted.directory, attach::Unmount::now);
-        const auto places = attach::find_mounts(mounted.device.device);
-        REQUIRE(places.size() == 1);
-        CHECK(places[0].pid == other.pid());
-        {
-            FrozenFileSystem frozen(places[0], {});
-            CHECK_FALSE(can_write(attach::reachable_path(places[0]), 300ms));
-            frozen.thaw();
-        }
-        CHECK(can_write(attach::reachable_path(places[0]), 3s));
-        attach::unmount_lazily(places[0]);
-        CHECK(attach::find_mounts(mounted.device.device).empty());
     }
 }
 

@@ -4,6 +4,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
@@ -52,8 +56,14 @@ const char* AttachHarness::uuid() {
 
 AttachHarness::AttachHarness(const PoolShape& shape, std::string runtime_base)
     : runtime_base_(runtime_base.empty() ? (temp_ / "run").string() : std::move(runtime_base))
-    , pool_(shape)
-    , activator_(std::make_unique<attach::EmbeddedActivator>(pool_.pool(), directory())) {}
+    , own_(std::make_unique<EmbeddedPoolHarness<4096>>(shape))
+    , pool_(own_->pool())
+    , activator_(std::make_unique<attach::EmbeddedActivator>(pool_, directory())) {}
+
+AttachHarness::AttachHarness(ThinPool& pool, std::string runtime_base)
+    : runtime_base_(runtime_base.empty() ? (temp_ / "run").string() : std::move(runtime_base))
+    , pool_(pool)
+    , activator_(std::make_unique<attach::EmbeddedActivator>(pool_, directory())) {}
 
 AttachHarness::~AttachHarness() {
     try {
@@ -65,6 +75,12 @@ AttachHarness::~AttachHarness() {
 
 attach::RuntimeDirectory AttachHarness::directory() const {
     return {runtime_base(), uuid()};
+}
+
+void AttachHarness::grow_pool(std::uint64_t data_chunks) {
+    const std::uint64_t bytes = data_chunks * own_->shape().chunk_size;
+    own_->enlarge_data(bytes);
+    pool().grow_data(bytes);
 }
 
 void AttachHarness::create(std::uint32_t id) {
@@ -101,6 +117,29 @@ std::string AttachHarness::make_directory(const std::string& name) {
     const fs::path path = temp_ / name;
     fs::create_directory(path);
     return path;
+}
+
+MountedDevice::MountedDevice(const attach::ActiveDevice& device,
+                             std::string directory,
+                             bool read_only)
+    : device_(device.device)
+    , directory_(std::move(directory)) {
+    attach::mount_ext4(device.path, directory_, read_only);
+}
+
+MountedDevice::~MountedDevice() {
+    Fd root(::open(directory_.c_str(), O_RDONLY | O_CLOEXEC));
+    ::ioctl(root.get(), FITHAW, 0); // a frozen one would stay for ever
+    root.reset();
+    ::umount2(directory_.c_str(), MNT_DETACH);
+}
+
+attach::MountPlace MountedDevice::place() const {
+    return attach::find_mounts(device_).at(0);
+}
+
+void MountedDevice::unmount() const {
+    attach::unmount(directory_, attach::Unmount::now);
 }
 
 Resources count_resources(const std::string& below) {

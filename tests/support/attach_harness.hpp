@@ -5,6 +5,7 @@
 #include <string>
 
 #include "attach/embedded_activator.hpp"
+#include "attach/mounts.hpp"
 
 #include "support/embedded_pool_harness.hpp"
 #include "support/temp_dir.hpp"
@@ -21,11 +22,15 @@ public:
     /// \param runtime_base  else one of its own
     explicit AttachHarness(const PoolShape& shape = {.data_chunks = 2048},
                            std::string runtime_base = {});
+    /// The same over a pool of the caller's, which must outlive this.
+    explicit AttachHarness(ThinPool& pool, std::string runtime_base = {});
     ~AttachHarness();
     AttachHarness(const AttachHarness&) = delete;
     AttachHarness& operator=(const AttachHarness&) = delete;
 
-    [[nodiscard]] ThinPool& pool() { return pool_.pool(); }
+    [[nodiscard]] ThinPool& pool() { return pool_; }
+    /// Makes the pool in memory larger. Not for a pool of the caller's.
+    void grow_pool(std::uint64_t data_chunks);
     [[nodiscard]] attach::EmbeddedActivator& activator() { return *activator_; }
     [[nodiscard]] attach::RuntimeDirectory directory() const;
     [[nodiscard]] const std::string& runtime_base() const { return runtime_base_; }
@@ -44,8 +49,30 @@ public:
 private:
     TempDir temp_;
     std::string runtime_base_;
-    EmbeddedPoolHarness<4096> pool_;
+    std::unique_ptr<EmbeddedPoolHarness<4096>> own_;
+    ThinPool& pool_;
     std::unique_ptr<attach::EmbeddedActivator> activator_;
+};
+
+/// An active device's file system, mounted until this goes, whatever has become of it: frozen, or
+/// its device dead.
+class MountedDevice {
+public:
+    /// \param directory  an empty one
+    MountedDevice(const attach::ActiveDevice& device,
+                  std::string directory,
+                  bool read_only = false);
+    MountedDevice(const MountedDevice&) = delete;
+    MountedDevice& operator=(const MountedDevice&) = delete;
+    ~MountedDevice();
+
+    void unmount() const;
+    [[nodiscard]] const std::string& directory() const { return directory_; }
+    [[nodiscard]] attach::MountPlace place() const;
+
+private:
+    dev_t device_;
+    std::string directory_;
 };
 
 /// The process's open descriptors and threads, the machine's loop devices and mounts: what must
