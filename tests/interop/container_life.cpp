@@ -65,6 +65,7 @@ ContainerLife::ContainerLife(std::uint32_t containers)
 }
 
 void ContainerLife::start(const std::vector<std::string>& directories, std::uint64_t seed) {
+    stop_ = false;
     for (std::size_t i = 0; i < files_.size(); ++i)
         threads_.emplace_back([this, i, seed, directory = directories.at(i / kFiles)] {
             files_[i]->write(directory, {.seed = mix(seed, i)}, stop_);

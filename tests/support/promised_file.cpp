@@ -114,6 +114,10 @@ PromisedFile::PromisedFile(std::string name, std::uint64_t tag, std::size_t bloc
 WritingEnd PromisedFile::write(const std::string& directory,
                                const WritingOptions& options,
                                const std::atomic<bool>& stop) {
+    {
+        const MutexLock lock(mutex_);
+        completed_ = durable_; // what an earlier writer did not sync may be gone
+    }
     return Writer(*this, options).run(directory + "/" + name_, stop);
 }
 
