@@ -78,6 +78,9 @@ FrozenFileSystem::FrozenFileSystem(const MountPlace& place, const FreezeOptions&
         throw SystemError(errno, "making a socket");
     watchdog_ = Fd(pair[0]);
     const Fd theirs(pair[1]);
+    // Writers wait from the moment the freezing begins, and until then nobody can thaw: what is
+    // dirty now is written before. A failure shows in the freezing.
+    static_cast<void>(::syncfs(root_.get()));
     const int limit = static_cast<int>(options.limit.count());
     pid_ = fork_child([&] { return watch(root_.get(), theirs.get(), limit); },
                       {root_.get(), theirs.get()});
@@ -105,6 +108,7 @@ bool FrozenFileSystem::end() noexcept {
         wait_for_child(std::exchange(pid_, -1));
     } catch (const Error&) { // NOLINT(bugprone-empty-catch) somebody else has waited for it
     }
+    root_.reset(); // it may be unmounted now
     return thawed;
 }
 

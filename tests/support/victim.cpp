@@ -14,7 +14,31 @@
 
 namespace thinsnap::test {
 
-Victim::Victim(const std::function<std::string()>& work) {
+namespace {
+
+/// A Victim's life.
+[[noreturn]] void
+live(const std::function<std::string()>& work, const std::function<void()>& then, const Fd& to) {
+    std::string line;
+    try {
+        line = work();
+    } catch (const std::exception& error) {
+        line = std::string("failed: ") + error.what();
+    }
+    line += '\n';
+    static_cast<void>(!::write(to.get(), line.data(), line.size()));
+    try {
+        if (then)
+            then();
+    } catch (const std::exception&) { // what it was for has failed: the test sees that
+    }
+    for (;;)
+        ::pause();
+}
+
+} // namespace
+
+Victim::Victim(const std::function<std::string()>& work, const std::function<void()>& then) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0)
         throw std::system_error(errno, std::generic_category(), "making a pipe");
@@ -23,18 +47,8 @@ Victim::Victim(const std::function<std::string()>& work) {
     pid_ = ::fork();
     if (pid_ < 0)
         throw std::system_error(errno, std::generic_category(), "starting a process");
-    if (pid_ == 0) {
-        std::string line;
-        try {
-            line = work();
-        } catch (const std::exception& error) {
-            line = std::string("failed: ") + error.what();
-        }
-        line += '\n';
-        static_cast<void>(!::write(to.get(), line.data(), line.size()));
-        for (;;)
-            ::pause();
-    }
+    if (pid_ == 0)
+        live(work, then, to);
     to.reset();
     for (char c = 0; ::read(from.get(), &c, 1) == 1 && c != '\n';)
         told_ += c;

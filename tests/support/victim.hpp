@@ -13,8 +13,11 @@ namespace thinsnap::test {
 /// What the caller has is copied into it, threads are not: make it before they start.
 class Victim {
 public:
-    /// Returns when the line is there. \param work  the line; an exception becomes "failed: ..."
-    explicit Victim(const std::function<std::string()>& work);
+    /// Returns when the line is there.
+    /// \param work  gives the line; an exception becomes "failed: ..."
+    /// \param then  what it does from then on, instead of waiting
+    explicit Victim(const std::function<std::string()>& work,
+                    const std::function<void()>& then = {});
     Victim(const Victim&) = delete;
     Victim& operator=(const Victim&) = delete;
     ~Victim() { kill(); }
