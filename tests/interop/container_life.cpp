@@ -133,11 +133,12 @@ ContainerLife::judge_content(std::uint32_t container,
 
 std::vector<std::string> ContainerLife::judge_container(AttachHarness& harness,
                                                         std::uint32_t container,
-                                                        bool with_e2fsck) const {
+                                                        Replay replay) const {
     const DeviceId id(container + 1);
     const auto device = harness.activate(container + 1, kSize);
-    if (with_e2fsck)
-        if (const auto wrong = e2fsck_says("-p", device.path, 1))
+    if (replay != Replay::kernel)
+        if (const auto wrong =
+                e2fsck_says(replay == Replay::e2fsck_yes ? "-fy" : "-p", device.path, 1))
             return {*wrong};
     std::vector<std::string> violations;
     {
@@ -170,7 +171,7 @@ std::vector<std::string> ContainerLife::judge_snapshot(AttachHarness& harness,
     return violations;
 }
 
-std::vector<std::string> ContainerLife::violations(AttachHarness& harness, bool with_e2fsck) const {
+std::vector<std::string> ContainerLife::violations(AttachHarness& harness, Replay replay) const {
     std::vector<std::string> all;
     const auto add = [&](const std::string& whose, auto judge) {
         try {
@@ -182,7 +183,7 @@ std::vector<std::string> ContainerLife::violations(AttachHarness& harness, bool 
     };
     for (std::uint32_t i = 0; i < containers_; ++i)
         add(fmt::format("container {}", i + 1),
-            [&] { return judge_container(harness, i, with_e2fsck); });
+            [&] { return judge_container(harness, i, replay); });
     for (std::uint32_t i = 0; i < snapshots_.size(); ++i) {
         const bool there = device_info(harness.pool(), DeviceId(kFirstSnapshot + i)).has_value();
         if (!there && i < promised_)

@@ -13,6 +13,15 @@
 
 namespace thinsnap::test {
 
+/// How an ext4 file system's journal is replayed after a crash.
+enum class Replay {
+    kernel,
+    e2fsck_preen, ///< e2fsck -p
+    /// e2fsck -fy: ext4 writes its superblock past the journal, in two sectors of 512 bytes; where
+    /// one of them is lost neither the kernel nor -p takes a copy of it by themselves.
+    e2fsck_yes,
+};
+
 /// Mounted containers at work, and what a crash must leave of them.
 class ContainerLife {
 public:
@@ -37,9 +46,7 @@ public:
 
     /// What is wrong with the containers and snapshots in a pool that was opened again: content, or
     /// file systems that are not clean after their journals were replayed.
-    /// \param with_e2fsck  `e2fsck -p` replays the journals, else the kernel
-    [[nodiscard]] std::vector<std::string> violations(AttachHarness& harness,
-                                                      bool with_e2fsck) const;
+    [[nodiscard]] std::vector<std::string> violations(AttachHarness& harness, Replay replay) const;
 
     [[nodiscard]] std::uint64_t promised_blocks() const;
     [[nodiscard]] std::uint32_t promised_snapshots() const;
@@ -60,7 +67,7 @@ private:
                   const std::string& directory,
                   const std::vector<PromisedFile::Promise>& promises) const;
     [[nodiscard]] std::vector<std::string>
-    judge_container(AttachHarness& harness, std::uint32_t container, bool with_e2fsck) const;
+    judge_container(AttachHarness& harness, std::uint32_t container, Replay replay) const;
     [[nodiscard]] std::vector<std::string> judge_snapshot(AttachHarness& harness,
                                                           std::uint32_t number) const;
 
