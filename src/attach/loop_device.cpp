@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -75,6 +76,16 @@ Fd try_open(const std::string& path, int flags) {
     return Fd(::open(path.c_str(), flags | O_CLOEXEC));
 }
 
+std::optional<dev_t> device_of(unsigned number) {
+    std::ifstream file(fmt::format("/sys/block/loop{}/dev", number));
+    unsigned major = 0;
+    unsigned minor = 0;
+    char colon = 0;
+    if (!(file >> major >> colon >> minor))
+        return std::nullopt;
+    return makedev(major, minor);
+}
+
 } // namespace
 
 LoopDevice::LoopDevice(const std::string& file, const LoopOptions& options) {
@@ -142,12 +153,10 @@ std::optional<LoopInfo> find_loop(unsigned number) {
     info.backing_file.resize(info.backing_file.find_last_not_of('\n') + 1);
     if (info.backing_file.ends_with(kDeleted)) // also said of a file whose server has died
         info.backing_file.resize(info.backing_file.size() - kDeleted.size());
-    const Fd loop = try_open(info.path, O_RDONLY);
-    struct stat st {};
-    if (!loop.is_open() || ::fstat(loop.get(), &st) != 0)
+    const auto device = device_of(number);
+    if (!device)
         return std::nullopt; // it has gone meanwhile
-    info.device = st.st_rdev;
-    info.is_dead = !status_of(loop) && errno != ENXIO; // the kernel asks the file
+    info.device = *device;
     return info;
 }
 
@@ -163,6 +172,11 @@ std::vector<LoopInfo> list_loops() {
     }
     std::ranges::sort(loops, {}, &LoopInfo::number);
     return loops;
+}
+
+bool has_dead_server(const LoopInfo& info) {
+    const Fd loop = try_open(info.path, O_RDONLY);
+    return loop.is_open() && !status_of(loop) && errno != ENXIO; // the kernel asks the file
 }
 
 void detach_loop(unsigned number) {

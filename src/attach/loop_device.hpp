@@ -18,8 +18,6 @@ struct LoopInfo {
     dev_t device = 0;   ///< of the loop device itself
     /// As the kernel spells it now: below a mount that was detached lazily, from its root ("/17").
     std::string backing_file{};
-    /// The backing file cannot be asked any more: the server of its file system has died.
-    bool is_dead = false;
 };
 
 struct LoopOptions {
@@ -71,11 +69,16 @@ private:
     dev_t device_ = 0;
 };
 
-/// All loop devices with a backing file, by number.
+/// All loop devices with a backing file, by number. Asks the kernel alone: one of them may have a
+/// server that hangs.
 [[nodiscard]] std::vector<LoopInfo> list_loops();
 
 /// What the loop device of that number is at the moment; nothing when it has no backing file.
 [[nodiscard]] std::optional<LoopInfo> find_loop(unsigned number);
+
+/// Whether the backing file cannot be asked any more, since the server of its file system has died.
+/// Waits for a server that hangs.
+[[nodiscard]] bool has_dead_server(const LoopInfo& loop);
 
 /// Takes the backing file from a loop device that nobody holds for us any more; one that is in use
 /// loses it when it is closed. Does nothing where there is none. \throws SystemError

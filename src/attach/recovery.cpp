@@ -67,8 +67,8 @@ private:
         return std::ranges::find_if(records_, [&](const ActiveRecord& record) {
             const std::string name = "/" + std::to_string(record.device.id.value());
             return loop.backing_file == directory_.devices() + name ||
-                   (loop.is_dead && loop.backing_file == name && loop.path == record.device.path &&
-                    loop.number == record.loop_number);
+                   (loop.backing_file == name && loop.path == record.device.path &&
+                    loop.number == record.loop_number && has_dead_server(loop));
         });
     }
 

@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -150,6 +153,33 @@ TEST_SUITE("attach.recovery") {
         CHECK(cleaned.devices[0].name == "gone");
         CHECK(cleaned.devices[0].path.empty());
         CHECK(attach::find_loop(loop.number()));
+    }
+
+    TEST_CASE("a server that hangs does not hold up who looks at the loop devices") {
+        if (why_no_attach())
+            return skip(*why_no_attach());
+        const TempDir temp;
+        Victim server([&] {
+            ::setenv("TMPDIR", temp.path().c_str(), 1); // nobody removes what it makes
+            auto* harness = new AttachHarness({.data_chunks = 2048}, temp / "run");
+            return harness->make_active(1, 32 * kMiB).path;
+        });
+        REQUIRE(server.told().starts_with("/dev/loop"));
+        ::kill(server.pid(), SIGSTOP);
+        std::atomic<bool> done = false;
+        std::size_t loops = 0;
+        std::jthread looker([&] {
+            loops = attach::list_loops().size();
+            done = true;
+        });
+        CHECK(becomes_true([&] { return done.load(); }));
+        ::kill(server.pid(), SIGCONT);
+        looker.join();
+        CHECK(loops > 0);
+        server.kill();
+        const auto cleaned =
+            attach::clean_up(attach::RuntimeDirectory(temp / "run", AttachHarness::uuid()));
+        CHECK(cleaned.devices.size() == 1);
     }
 }
 
