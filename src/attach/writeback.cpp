@@ -1,9 +1,14 @@
 #include "attach/writeback.hpp"
 
 #include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 #include <system_error>
 
 #include <fmt/core.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +29,27 @@ void prefer_this_thread() noexcept {
         ::setpriority(PRIO_PROCESS, self, kNice);
 }
 
+namespace {
+
+constexpr std::size_t kHeapReserve = std::size_t{48} << 20U;
+
+/// Makes the heap one piece that is there already, of which nothing is given back: a request then
+/// has its memory without asking the kernel. One arena for all threads, else each gets a heap of
+/// its own that is not.
+void reserve_heap() {
+    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_MMAP_MAX, 0);
+    ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    auto* const reserve = static_cast<std::byte*>(std::malloc(kHeapReserve));
+    if (reserve == nullptr)
+        return;
+    ::explicit_bzero(reserve, kHeapReserve); // not optimised away
+    std::free(reserve);
+    ::mlockall(MCL_CURRENT); // stacks and data too; what comes of it is told by the next one
+}
+
+} // namespace
+
 std::vector<std::string> protect_writeback() {
     std::vector<std::string> refused;
     const auto note = [&](int error, const char* step, const char* consequence) {
@@ -31,7 +57,10 @@ std::vector<std::string> protect_writeback() {
             refused.push_back(fmt::format(
                 "{}: {}; {}", step, std::generic_category().message(error), consequence));
     };
-    note(become_io_flusher(),
+    const int flusher = become_io_flusher();
+    if (flusher != 0)
+        reserve_heap();
+    note(flusher,
          "marking this process as an I/O flusher (PR_SET_IO_FLUSHER)",
          "it may wait for memory that only it can clean; CAP_SYS_RESOURCE allows it");
     const int locked = ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0 ? 0 : errno;

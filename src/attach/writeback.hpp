@@ -19,6 +19,9 @@ void prefer_this_thread() noexcept;
 /// Prepares this process for serving block devices under memory pressure; called once by its main
 /// thread before others start: become_io_flusher(), and all memory, now and later, locked once it
 /// has been touched.
+/// Where an I/O flusher is not permitted, 48 MiB of heap are taken at once instead: a fault of a
+/// serving thread could wait for the writeback that it serves (it does under a memory cgroup of
+/// version 1). That makes it unlikely; a server that needs more heap still can.
 /// \return one line for each step that was not permitted, for the log
 [[nodiscard]] std::vector<std::string> protect_writeback();
 

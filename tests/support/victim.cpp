@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ namespace {
 /// A Victim's life.
 [[noreturn]] void
 live(const std::function<std::string()>& work, const std::function<void()>& then, const Fd& to) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that is killed leaves nobody behind
     std::string line;
     try {
         line = work();
