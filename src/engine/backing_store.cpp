@@ -36,7 +36,13 @@ void BackingStore::read(DataChunk chunk, std::uint64_t offset, std::span<std::by
 }
 
 void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const std::byte> from) {
-    data_.write(chunk.value() * chunk_size_ + offset, from);
+    try {
+        data_.write(chunk.value() * chunk_size_ + offset, from);
+    } catch (
+        ...) { // the next flush must ask a disk that may be dead, and not pass as nothing to do
+        written_.store(true, std::memory_order_release);
+        throw;
+    }
     written_.store(true, std::memory_order_release);
 }
 

@@ -279,6 +279,7 @@ void EmbeddedPool::flush(bool commit) {
         store_.commit();
         return;
     }
+    store_.require_nothing_dropped();
     try {
         backing_.flush();
     } catch (const std::exception& error) {

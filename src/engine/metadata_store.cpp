@@ -230,6 +230,15 @@ void MetadataStore::drop_transaction(const std::string& what) {
     }
 }
 
+void MetadataStore::require_nothing_dropped() {
+    {
+        const MutexLock lock(freed_mutex_);
+        if (drops_ == 0)
+            return;
+    }
+    throw Error(Errc::io, fmt::format("flushing a pool that lost changes: {}", reason()));
+}
+
 void MetadataStore::fail(const std::string& what) {
     const MutexLock lock(transaction_);
     {

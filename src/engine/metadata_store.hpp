@@ -86,6 +86,10 @@ public:
     [[nodiscard]] std::string reason() const TS_EXCLUDES(mode_mutex_);
     /// \throws Error(read_only) with the reason
     void require_writable() const TS_EXCLUDES(mode_mutex_);
+    /// For a flush, which must not succeed behind one that failed: a file system would take it for
+    /// the durability of what is lost. \throws Error(io)  changes were dropped since the pool was
+    /// opened
+    void require_nothing_dropped() TS_EXCLUDES(freed_mutex_, mode_mutex_);
     /// A failed data flush: what the disk holds is unknown.
     void fail(const std::string& what) TS_EXCLUDES(transaction_, tree_);
     /// Decoded mappings that are dropped when a transaction is.

@@ -160,6 +160,27 @@ TEST_SUITE("crash.fault") {
         require_read_only(world);
     }
 
+    TEST_CASE("after a failed commit no flush of any device succeeds") {
+        CrashWorld world(format_images({}), first_state({}));
+        world.apply({CreateThin{kOther}, CreateThin{kOrigin}});
+        world.write(kOther, 0, 4096);
+        world.flush(kOther);
+        world.write(kOrigin, 0, 4096);
+        world.metadata_faults().fail({.operation = DeviceOperation::write});
+        CHECK(failure_of([&] { world.flush(kOrigin); }) == Errc::io);
+        CHECK(failure_of([&] { world.flush(kOther); }) == Errc::io); // it has nothing to flush
+    }
+
+    TEST_CASE("a flush behind a failed data write asks the disk") {
+        CrashWorld world(format_images({}), first_state({}));
+        world.apply({CreateThin{kOther}});
+        world.write(kOther, 0, 4096);
+        world.flush(kOther);
+        world.data_faults().fail({.for_ever = true});
+        CHECK(failure_of([&] { world.write(kOther, 0, 4096); }) == Errc::io);
+        CHECK(failure_of([&] { world.flush(kOther); }) == Errc::io);
+    }
+
     TEST_CASE("a failed data write stops nothing and can be done again") {
         CrashWorld world(format_images({}), first_state({}));
         world.apply({CreateThin{kOther}});
