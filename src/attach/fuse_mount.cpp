@@ -78,6 +78,12 @@ int& own_descriptor() {
     return descriptor;
 }
 
+/// The stack that a request will need is there from now on, not when memory is short.
+void touch_stack() noexcept {
+    std::array<char, std::size_t{128} << 10U> stack{};
+    ::explicit_bzero(stack.data(), stack.size()); // not optimised away
+}
+
 ssize_t write_answer(int /*descriptor*/, iovec* pieces, int count, void* /*user*/) {
     return ::writev(own_descriptor(), pieces, count);
 }
@@ -158,6 +164,7 @@ bool FuseMount::Parts::must_stop(std::span<const std::byte> request) const {
 void FuseMount::Parts::serve(unsigned thread) {
     static_cast<void>(become_io_flusher()); // protect_writeback() has told whether it can
     prefer_this_thread();
+    touch_stack();
     const auto buffer = buffers.of(thread);
     FuseServer::answer_buffer() = buffer.subspan(kPage, kMaxPayload);
     const auto request = buffer.subspan(kPage - kWriteHeader);

@@ -51,7 +51,7 @@ std::uint64_t bytes_to_write() {
     return (long_run() ? 2048 : 1024) * kMiB;
 }
 
-[[maybe_unused]] bool may_become_io_flusher() {
+bool may_become_io_flusher() {
     return attach::become_io_flusher() == 0 && ::prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0) == 0;
 }
 
@@ -61,13 +61,12 @@ void be_killed_first() {
 }
 
 /// A cgroup of version 1 makes who needs memory wait for writeback, unless it is marked as an I/O
-/// flusher: a server that may not be must have its memory before.
+/// flusher: a server that may not be can wait for itself, though having its memory before makes
+/// that rare.
 std::optional<std::string> why_server_must_not_be_limited() {
-#ifdef __SANITIZE_ADDRESS__
     if (MemoryLimit::waits_for_writeback() && !may_become_io_flusher())
-        return "PR_SET_IO_FLUSHER is not permitted (CAP_SYS_RESOURCE), memory cgroups are of "
-               "version 1, and the sanitizer's heap cannot be taken at once: it would deadlock";
-#endif
+        return "PR_SET_IO_FLUSHER is not permitted (CAP_SYS_RESOURCE), and memory cgroups are of "
+               "version 1: a server in the cgroup of its containers can deadlock here";
     return std::nullopt;
 }
 
