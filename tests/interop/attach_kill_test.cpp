@@ -29,7 +29,7 @@ namespace thinsnap::test {
 namespace {
 
 constexpr std::uint32_t kContainers = 3;
-constexpr std::uint64_t kDataBytes = std::uint64_t{400} << 20U;
+constexpr std::uint64_t kDataBytes = std::uint64_t{600} << 20U;
 
 enum class Server { honest, forgetful };
 

@@ -25,7 +25,8 @@ enum class Replay {
 /// Mounted containers at work, and what a crash must leave of them.
 class ContainerLife {
 public:
-    static constexpr std::uint64_t kSize = std::uint64_t{48} << 20U;
+    /// More than one block group, so that there is a copy of the superblock.
+    static constexpr std::uint64_t kSize = std::uint64_t{160} << 20U;
     static constexpr std::uint32_t kFirstSnapshot = 100;
 
     /// Makes that many containers in a pool, with file systems, none active.
