@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <thinsnap/error.hpp>
 
@@ -119,7 +120,9 @@ ActiveDevice EmbeddedActivator::activate(const ActivateRequest& request) {
 }
 
 void EmbeddedActivator::record(const Entry& entry) {
-    directory_.write({.device = entry.device, .loop_number = entry.loop.number()});
+    directory_.write({.device = entry.device,
+                      .loop_number = entry.loop.number(),
+                      .server = mark_of(::getpid())});
 }
 
 void EmbeddedActivator::deactivate(DeviceId id, Deactivate how) {

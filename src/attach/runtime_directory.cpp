@@ -68,13 +68,15 @@ std::string encode_record(const ActiveRecord& record) {
     const ActiveDevice& device = record.device;
     const auto since =
         std::chrono::duration_cast<std::chrono::seconds>(device.since.time_since_epoch());
-    return fmt::format("id={}\nsize={}\nread_only={}\nsince={}\nloop={}\npath={}\n"
-                       "name={}\n",
+    return fmt::format("id={}\nsize={}\nread_only={}\nsince={}\nloop={}\nserver={}\n"
+                       "server_start={}\npath={}\nname={}\n",
                        device.id.value(),
                        device.size,
                        device.read_only ? 1 : 0,
                        since.count(),
                        record.loop_number,
+                       record.server.pid,
+                       record.server.start,
                        device.path,
                        device.name);
 }
@@ -88,7 +90,9 @@ std::optional<ActiveRecord> decode_record(std::string_view text) {
     if (!fields || !read_number(*fields, "id", id) ||
         !read_number(*fields, "size", record.device.size) ||
         !read_number(*fields, "read_only", read_only) || !read_number(*fields, "since", since) ||
-        !read_number(*fields, "loop", record.loop_number))
+        !read_number(*fields, "loop", record.loop_number) ||
+        !read_number(*fields, "server", record.server.pid) ||
+        !read_number(*fields, "server_start", record.server.start))
         return std::nullopt;
     record.device.id = DeviceId(id);
     record.device.read_only = read_only != 0;
@@ -121,7 +125,7 @@ std::optional<RuntimeDirectory> RuntimeDirectory::find(const std::string& base,
 }
 
 void RuntimeDirectory::remove_if_unused() const noexcept {
-    for (const char* part : {"/devices", "/active", ""})
+    for (const char* part : {"/active", "/devices", ""})
         if (::rmdir((path_ + part).c_str()) != 0)
             return;
 }
@@ -147,7 +151,7 @@ std::string RuntimeDirectory::default_base() {
 
 void RuntimeDirectory::write(const ActiveRecord& record) const {
     replace_volatile_file(fmt::format("{}/active/{}", path_, record.device.id.value()),
-                      encode_record(record));
+                          encode_record(record));
 }
 
 void RuntimeDirectory::remove(DeviceId id) const noexcept {

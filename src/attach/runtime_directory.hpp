@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "attach/activator.hpp"
+#include "attach/process_mark.hpp"
 
 namespace thinsnap::attach {
 
@@ -16,6 +17,7 @@ namespace thinsnap::attach {
 struct ActiveRecord {
     ActiveDevice device;
     unsigned loop_number = 0; ///< once device.path is known
+    ProcessMark server{};     ///< who serves it
 };
 
 /// One line `key=value` for each field; the name stands last and may hold anything but a newline.

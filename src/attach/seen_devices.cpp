@@ -22,7 +22,7 @@ std::optional<RuntimeDirectory> find_directory(const std::string& pool_uuid) {
 
 bool is_served(const ActiveRecord& record, const RuntimeDirectory& directory) {
     const auto loop = find_loop(record.loop_number);
-    return loop && !loop->is_dead &&
+    return is_alive(record.server) && loop &&
            loop->backing_file ==
                directory.devices() + "/" + std::to_string(record.device.id.value());
 }

@@ -1,9 +1,12 @@
 #include "attach/runtime_directory.hpp"
 
+#include <csignal>
 #include <fstream>
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <thinsnap/error.hpp>
 
@@ -20,7 +23,8 @@ ActiveRecord sample() {
                        .read_only = true,
                        .path = "/dev/loop12",
                        .since = std::chrono::system_clock::time_point(std::chrono::hours(480000))},
-            .loop_number = 12};
+            .loop_number = 12,
+            .server = {.pid = 4711, .start = 1234567}};
 }
 
 } // namespace
@@ -36,6 +40,7 @@ TEST_SUITE("attach.runtime_directory") {
         CHECK(back->device.path == "/dev/loop12");
         CHECK(back->device.since == sample().device.since);
         CHECK(back->loop_number == 12);
+        CHECK(back->server == sample().server);
     }
 
     TEST_CASE("text that is cut or altered is no record") {
@@ -77,6 +82,40 @@ TEST_SUITE("attach.runtime_directory") {
         struct stat st {};
         REQUIRE(::stat((base + "/uuid/devices").c_str(), &st) == 0);
         CHECK((st.st_mode & 0777U) == 0700U);
+    }
+
+    TEST_CASE("a directory is found when it is there, and removed when nothing is in it") {
+        const test::TempDir base;
+        CHECK_FALSE(RuntimeDirectory::find(base.path().string(), "uuid"));
+        const RuntimeDirectory directory(base.path().string(), "uuid");
+        directory.write(sample());
+        const auto found = RuntimeDirectory::find(base.path().string(), "uuid");
+        REQUIRE(found);
+        CHECK(found->read().size() == 1);
+        found->remove_if_unused();
+        CHECK(found->read().size() == 1);
+        found->remove(DeviceId(17));
+        found->remove_if_unused();
+        CHECK_FALSE(RuntimeDirectory::find(base.path().string(), "uuid"));
+    }
+
+    TEST_CASE("a process is told from one that comes to have its number") {
+        const ProcessMark own = mark_of(::getpid());
+        CHECK(is_alive(own));
+        CHECK_FALSE(is_alive({.pid = own.pid, .start = own.start + 1}));
+        CHECK_FALSE(is_alive(mark_of(0)));
+        const pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0)
+            ::pause();
+        const ProcessMark mark = mark_of(child);
+        CHECK(is_alive(mark));
+        CHECK(::kill(child, SIGKILL) == 0);
+        siginfo_t ended{};
+        CHECK(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) == 0);
+        CHECK_FALSE(is_alive(mark)); // nobody has asked how it ended
+        CHECK(::waitpid(child, nullptr, 0) == child);
+        CHECK_FALSE(is_alive(mark));
     }
 }
 
