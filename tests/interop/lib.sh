@@ -11,7 +11,17 @@ compare=$(readlink -f "$2")
 unmount_all() {
     { findmnt -rno TARGET || true; } | { grep "^$work/" || true; } | sort -r | xargs -r -n 1 umount
 }
-trap 'unmount_all; cleanup' EXIT
+
+# at_end FUNCTION: is called when the test ends, before those that were told earlier.
+endings=(cleanup unmount_all)
+at_end() { endings+=("$1"); }
+end_all() {
+    local i
+    for ((i = ${#endings[@]} - 1; i >= 0; --i)); do
+        "${endings[i]}" || true
+    done
+}
+trap end_all EXIT
 
 # need_mounts TOOL...: skips the test where it cannot mount, or lacks a tool.
 need_mounts() {
@@ -67,6 +77,15 @@ same_trees() {
     "$compare" "$a" "$b" "$@" >"$work/differences" 2>&1 ||
         fail "$what differs: $(head -n 20 "$work/differences")"
     echo "$what: $(tail -n 1 "$work/differences")"
+}
+
+# same_as_umoci IMAGE TREE: TREE is what umoci makes of one of make_images, save the times that it gives by
+# the clock.
+same_as_umoci() {
+    "$images/unpack_image" "$work/images" "$1" "$work/unpacked" >/dev/null 2>&1
+    # shellcheck disable=SC2046 # options, one a word
+    same_trees "$work/unpacked/rootfs" "$2" "umoci's $1" $(cat "$work/images/$1.except")
+    rm -rf "$work/unpacked"
 }
 
 # A file system that can hold what thinsnap's can, large attributes above all: the host's may not.

@@ -62,23 +62,12 @@ check_history() { # IMAGE
     same_files "$work/ours" "$work/theirs"
 }
 
-# What containerd 1.6.20 does not keep: the attributes trusted.*; times before 1970; by Go's library,
-# attributes without a value, and times after 2262. It sets attributes and takes none away, which an ACL
-# that is inherited would need. Its native snapshotter copies the layer below before it applies one, without
-# the times of directories and the links of what is no regular file.
 check_containerd() { # IMAGE
-    local path options=(--ignore-sockets --ignore-attributes=trusted. --ignore-empty-attributes
-        --more-attributes --ignore-directory-mtimes --only-file-links)
-    ctr_with images import --snapshotter native "$work/$1.tar" >"$work/log" 2>&1 ||
-        fail "ctr image import: $(cat "$work/log")"
-    mount_snapshot "$("$program" --pool "$other" inspect "$1" | jq -r '.layers[-1].chain_id')" "$work/theirs.mnt"
+    ctr_import "$work/$1.tar"
     dump_top "$THINSNAP_POOL" "$1" "$work/raw"
     mount_at "$work/raw" "$work/mnt"
-    while IFS= read -r -d '' path; do
-        options+=("--ignore-mtime=$path")
-    done < <(find "$work/mnt" \( -not -newermt '1970-01-01 UTC' -o -newermt '2262-04-11 UTC' \) -printf '%P\0')
-    same_trees "$work/theirs.mnt" "$work/mnt" "containerd's $1" "${options[@]}"
-    umount "$work/mnt" "$work/theirs.mnt"
+    same_as_containerd "$1" "$("$program" --pool "$other" inspect "$1" | jq -r '.layers[-1].chain_id')" "$work/mnt"
+    umount "$work/mnt"
 }
 
 # What was saved and imported is saved as the same bytes, in any pool.
