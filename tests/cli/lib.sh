@@ -98,14 +98,16 @@ pattern() {
         -iv "$(printf '%032x' 0)" -in /dev/zero 2>/dev/null)
 }
 
-# Waits until the command succeeds, at most 10 s.
-eventually() {
-    local deadline=$((SECONDS + 10))
+# within SECONDS COMMAND...: waits until the command succeeds, no longer.
+within() {
+    local deadline=$((SECONDS + $1)) limit=$1
+    shift
     until "$@" >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || { fail "has not happened within 10 s: $*"; return; }
+        ((SECONDS < deadline)) || { fail "has not happened within $limit s: $*"; return; }
         sleep 0.05
     done
 }
+eventually() { within 10 "$@"; }
 
 # The pool has a lock holder at this moment.
 is_locked() {
