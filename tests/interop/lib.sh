@@ -2,6 +2,9 @@
 # Common to the tests that let the kernel and other tools judge images and containers. Called with the
 # programs' paths: THINSNAP COMPARE_TREES. Everything they make lies in $work, and goes with it.
 
+# Two files that build on this one may be used together.
+[[ -z ${endings:-} ]] || return 0
+
 # shellcheck source=tests/cli/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh"
 # shellcheck disable=SC2034 # for who reads this
