@@ -15,6 +15,8 @@ struct Scale {
     std::uint64_t working_set = std::uint64_t{2} << 30U; ///< bytes of the device read and written
     double slice = 0.5; ///< seconds of random I/O in each half of a round
     std::uint64_t mappings = 1'000'000;
+    double fio_seconds = 2; ///< of each half of a round
+    int fio_rounds = 7;
 
     bool quick = false;         ///< no peer that is slow or seldom installed, no image of Debian
     int slow_rounds = 5;        ///< of what takes seconds
@@ -37,6 +39,12 @@ struct Scale {
                                             const Scale& scale);
 [[nodiscard]] std::vector<Figure> lookups(const std::filesystem::path& directory,
                                           const Scale& scale);
+
+// Active devices and mounted containers.
+[[nodiscard]] std::vector<Figure> devices(const std::filesystem::path& directory,
+                                          const Scale& scale);
+[[nodiscard]] std::vector<Figure> first_writes(const std::filesystem::path& directory,
+                                               const Scale& scale);
 
 // Images and containers.
 [[nodiscard]] std::vector<Figure> imports(const std::filesystem::path& directory,

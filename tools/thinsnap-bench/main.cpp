@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "app/interrupt.hpp"
+
 #include "cases.hpp"
 
 namespace bench = thinsnap::bench;
@@ -19,12 +21,16 @@ struct Case {
     std::vector<bench::Figure> (*run)(const std::filesystem::path&, const bench::Scale&);
 };
 
+constexpr int kExitSignalBase = 128; // as shells have it
+
 constexpr Case kCases[] = {
     {"engine", "random", bench::random_io},
     {"engine", "sequential", bench::sequential_io},
     {"engine", "sharing", bench::break_sharing},
     {"engine", "snapshots", bench::snapshots},
     {"engine", "lookups", bench::lookups},
+    {"devices", "fio", bench::devices},
+    {"devices", "first", bench::first_writes},
     {"images", "import", bench::imports},
     {"images", "create", bench::creations},
     {"images", "activate", bench::activations},
@@ -38,6 +44,8 @@ bench::Scale quick_scale() {
             .working_set = std::uint64_t{512} << 20U,
             .slice = 0.2,
             .mappings = 200'000,
+            .fio_seconds = 0.3,
+            .fio_rounds = 3,
             .quick = true,
             .slow_rounds = 3,
             .files = 5'000,
@@ -58,7 +66,7 @@ void print(const bench::Figure& figure) {
     const std::string against =
         figure.ratio == 0
             ? std::string()
-            : fmt::format("against {:.1f}, ratio {:.2f}", figure.theirs, figure.ratio);
+            : fmt::format("against {:.1f}, ratio {:.3g}", figure.theirs, figure.ratio);
     fmt::print("{:<62} {:>10.1f} {:<9} {:<32} {}\n",
                figure.name,
                figure.ours,
@@ -101,7 +109,7 @@ int main(int argc, char** argv) {
         "case",
         po::value<std::string>(),
         "only one of: engine (random sequential sharing snapshots lookups) "
-        "images (import create activate questions diff journal)")(
+        "devices (fio first) images (import create activate questions diff journal)")(
         "images",
         po::value<std::string>(),
         "where tests/images/make_images keeps its images; default: they are made anew")(
@@ -124,6 +132,8 @@ int main(int argc, char** argv) {
         bench::Scale scale = quick ? quick_scale() : bench::Scale{};
         if (given.contains("images"))
             scale.images = std::filesystem::absolute(given["images"].as<std::string>());
+        // What is mounted and active must be taken down before the program ends.
+        const thinsnap::app::InterruptHandler signals;
         const std::string only = given.contains("case") ? given["case"].as<std::string>() : "";
         int missed = 0;
         try {
@@ -133,6 +143,8 @@ int main(int argc, char** argv) {
             throw;
         }
         return quick || missed == 0 ? 0 : 1;
+    } catch (const thinsnap::app::Interrupted& interrupted) {
+        return kExitSignalBase + interrupted.signal();
     } catch (const std::exception& error) {
         std::cerr << "thinsnap-bench: " << error.what() << '\n';
         return 2;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/interrupt.hpp"
+
 namespace thinsnap::bench {
 
 double seconds(const std::function<void()>& work) {
@@ -49,6 +51,7 @@ Figure compare(std::string name,
     std::vector<double> their_values;
     std::vector<double> ratios;
     for (int round = 0; round < rounds; ++round) {
+        app::check_interrupt();
         // Who goes first alternates: what one leaves in the disk's cache must not favour the other.
         const bool first = round % 2 == 0;
         const double a = first ? ours() : theirs();

@@ -36,7 +36,7 @@ absolute(std::string name, std::string unit, double value, double bound, bool at
 
 /// Runs the two in turn, `rounds` times, and takes the median of the ratios, so that a machine
 /// whose speed drifts does not decide the result. Each returns its own figure (MB/s, operations/s,
-/// ...).
+/// ...). \throws app::Interrupted  between two rounds
 [[nodiscard]] Figure compare(std::string name,
                              std::string unit,
                              int rounds,

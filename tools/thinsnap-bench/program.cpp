@@ -11,10 +11,13 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <thinsnap/error.hpp>
+
+#include "app/interrupt.hpp"
 
 #include "measure.hpp"
 
@@ -83,6 +86,11 @@ Program::~Program() {
 }
 
 void Program::wait() {
+    // A signal ends the wait, see app::InterruptHandler; the destructor ends the program.
+    const Fd end(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (!end.is_open())
+        throw SystemError(errno, fmt::format("watching {}", name_));
+    app::wait_readable(end.get());
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0)
         if (errno != EINTR)

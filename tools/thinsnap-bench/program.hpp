@@ -27,6 +27,7 @@ public:
     ~Program();
 
     /// Waits for its end. \throws std::runtime_error  it failed; with what it wrote to its errors
+    /// \throws app::Interrupted
     void wait();
     [[nodiscard]] std::string output() const;
 
