@@ -135,7 +135,9 @@ json '.images[0] | .state == "mounted" and .path == "'"$image"'" and (.mount_poi
 dd if=/dev/zero of="$image" bs=4096 count=1 oflag=direct 2>/dev/null && fail 'the layer was written'
 run 6 rmi app
 complains 'app:latest is active as'
-run 0 umount app
+run 0 tag app other-name
+run 0 umount other-name
+run 0 rmi other-name
 run 0 deactivate app
 run 0 deactivate app
 run 3 deactivate app

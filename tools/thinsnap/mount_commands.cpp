@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "app/interrupt.hpp"
 #include "app/snapshotter_handle.hpp"
 #include "attach/mounts.hpp"
+#include "snapshotter/images.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
@@ -161,6 +163,20 @@ int mount(const Context& context, const Arguments& arguments) {
     return 0;
 }
 
+/// Of the container, or of the image's top layer.
+std::optional<DeviceId> find_device(const journal::State& state, const std::string& name) {
+    if (const Container* container = state.find_container(name))
+        return container->device;
+    try {
+        const journal::Image* image = snapshotter::find_image(state, name);
+        const journal::Layer* layer =
+            image != nullptr && image->top_chain ? state.find_layer(*image->top_chain) : nullptr;
+        return layer != nullptr ? std::optional(layer->device) : std::nullopt;
+    } catch (const Error&) { // no name of an image: a path
+        return std::nullopt;
+    }
+}
+
 /// What `umount` is to take away.
 struct Mounted {
     std::string name;
@@ -175,9 +191,8 @@ Mounted find_mounted(const Context& context, const std::string& word) {
          {fs::absolute(word).lexically_normal(), fs::weakly_canonical(word, error)})
         if (const auto* seen = sights.find_by_mount(directory.string()))
             return {.name = seen->device.name, .directories = {directory.string()}};
-    const attach::SeenDevice* seen = sights.find_by_name(word);
-    if (seen == nullptr) // an image is called by its whole name there
-        seen = sights.find_by_name(word + ":latest");
+    const auto device = find_device(app::read_journal_state(context.pool), word);
+    const attach::SeenDevice* seen = device ? sights.find(*device) : nullptr;
     if (seen == nullptr)
         throw Error(Errc::not_found,
                     fmt::format("{} is neither mounted from the pool {} nor a mount point of it",

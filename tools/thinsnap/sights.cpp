@@ -49,16 +49,15 @@ void add_to(std::vector<std::string>& row, const Sight& sight) {
 Sight Sights::of(DeviceId device) const {
     if (!seen_)
         return {.state = "unknown"};
-    const auto found = std::ranges::find(
-        *seen_, device, [](const attach::SeenDevice& seen) { return seen.device.id; });
-    return found == seen_->end() ? Sight() : describe(*found);
+    const attach::SeenDevice* seen = find(device);
+    return seen == nullptr ? Sight() : describe(*seen);
 }
 
-const attach::SeenDevice* Sights::find_by_name(std::string_view name) const {
+const attach::SeenDevice* Sights::find(DeviceId device) const {
     if (!seen_)
         return nullptr;
     return pointer_to(*seen_, std::ranges::find_if(*seen_, [&](const attach::SeenDevice& seen) {
-        return seen.device.name == name;
+        return seen.device.id == device;
     }));
 }
 

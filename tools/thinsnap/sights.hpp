@@ -32,8 +32,9 @@ public:
 
     [[nodiscard]] Sight of(DeviceId device) const;
 
-    /// The device that is active under that name, or mounted on that directory of this namespace.
-    [[nodiscard]] const attach::SeenDevice* find_by_name(std::string_view name) const;
+    // What is active; null when it is not.
+    [[nodiscard]] const attach::SeenDevice* find(DeviceId device) const;
+    /// \param directory  where it is mounted in this namespace
     [[nodiscard]] const attach::SeenDevice* find_by_mount(std::string_view directory) const;
 
 private:

@@ -43,7 +43,7 @@ TEST_SUITE("app.pool_glance") {
         CHECK(app::glance_at_pool(dir.path()));
     }
 
-    TEST_CASE("what is no pool, or one that cannot be read, is not seen") {
+    TEST_CASE("no pool and one that cannot be read are not seen") {
         const TempDir dir;
         CHECK_FALSE(app::glance_at_pool(dir.path()));
         static_cast<void>(app::create_pool(dir.path(), {.data_bytes = 64 * kMiB}));

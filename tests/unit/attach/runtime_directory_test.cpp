@@ -84,7 +84,7 @@ TEST_SUITE("attach.runtime_directory") {
         CHECK((st.st_mode & 0777U) == 0700U);
     }
 
-    TEST_CASE("a directory is found when it is there, and removed when nothing is in it") {
+    TEST_CASE("a directory is found when it is there and removed when nothing is in it") {
         const test::TempDir base;
         CHECK_FALSE(RuntimeDirectory::find(base.path().string(), "uuid"));
         const RuntimeDirectory directory(base.path().string(), "uuid");
