@@ -3,8 +3,11 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -33,6 +36,22 @@ namespace {
 
 constexpr std::size_t kHeapReserve = std::size_t{48} << 20U;
 
+/// Gives every page that this process may write a place of its own: heap, stack, data.
+void populate_private_memory() {
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        std::uintptr_t begin = 0;
+        std::uintptr_t end = 0;
+        char dash = 0;
+        std::string access;
+        std::istringstream fields(line);
+        fields >> std::hex >> begin >> dash >> end >> access;
+        if (access ==
+            "rw-p") // a kernel before 5.14 does not know the request: then it is as before
+            ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+    }
+}
+
 /// Makes the heap one piece that is there already, of which nothing is given back: a request then
 /// has its memory without asking the kernel. One arena for all threads, else each gets a heap of
 /// its own that is not.
@@ -43,9 +62,8 @@ void reserve_heap() {
     auto* const reserve = static_cast<std::byte*>(std::malloc(kHeapReserve));
     if (reserve == nullptr)
         return;
-    ::explicit_bzero(reserve, kHeapReserve); // not optimised away
+    populate_private_memory();
     std::free(reserve);
-    ::mlockall(MCL_CURRENT); // stacks and data too; what comes of it is told by the next one
 }
 
 } // namespace
