@@ -36,7 +36,8 @@ namespace {
 
 constexpr std::size_t kHeapReserve = std::size_t{48} << 20U;
 
-/// Gives every page that this process may write a place of its own: heap, stack, data.
+/// Gives each page of heap, stack and data a place of its own. Not of what has no name, which may
+/// be larger than the machine: a sanitizer's shadow.
 void populate_private_memory() {
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
@@ -44,10 +45,14 @@ void populate_private_memory() {
         std::uintptr_t end = 0;
         char dash = 0;
         std::string access;
+        std::string skipped;
+        std::string name;
         std::istringstream fields(line);
         fields >> std::hex >> begin >> dash >> end >> access;
-        if (access ==
-            "rw-p") // a kernel before 5.14 does not know the request: then it is as before
+        fields >> skipped >> skipped >> skipped >> name; // offset, device, inode
+        const bool is_known = name == "[heap]" || name == "[stack]" || name.starts_with('/');
+        if (access == "rw-p" && is_known && end - begin <= 2 * kHeapReserve)
+            // A kernel before 5.14 does not know the request: then it is as before.
             ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
     }
 }
