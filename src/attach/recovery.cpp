@@ -1,10 +1,13 @@
 #include "attach/recovery.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/file.h>
 
 #include <thinsnap/error.hpp>
 
@@ -12,6 +15,7 @@
 #include "attach/fuse_mount.hpp"
 #include "attach/loop_device.hpp"
 #include "attach/mounts.hpp"
+#include "base/fd.hpp"
 
 namespace thinsnap::attach {
 
@@ -105,6 +109,11 @@ private:
 } // namespace
 
 CleanedUp clean_up(const RuntimeDirectory& directory) {
+    // A loop device's number, once detached by one, may be somebody else's when another looks
+    // again.
+    const Fd turn = open_file(directory.path(), O_RDONLY | O_DIRECTORY);
+    if (::flock(turn.get(), LOCK_EX) != 0)
+        throw SystemError(errno, fmt::format("locking {}", directory.path()));
     return Cleaner(directory).run();
 }
 

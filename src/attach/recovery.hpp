@@ -26,8 +26,9 @@ struct CleanedUp {
 /// devices, unmounts `devices`, removes the records. Nothing outside the directory is touched: a
 /// loop device is ours if its backing file lies, or lay, in `devices`.
 ///
-/// Call it with the pool's lock held: then nobody serves them. Nothing to do costs one look at the
-/// directory and the mount table.
+/// Call it with the pool's lock held, shared or not: then nobody serves them. Of several at once
+/// one cleans up and the others wait for it. Nothing to do costs one look at the directory and the
+/// mount table.
 [[nodiscard]] CleanedUp clean_up(const RuntimeDirectory& directory);
 
 } // namespace thinsnap::attach

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/interrupt.hpp"
+#include "app/pool_glance.hpp"
 #include "base/assert.hpp"
 #include "snapshotter/containers.hpp"
 
@@ -22,6 +23,9 @@ app::PoolHandle& LocalSession::open(app::Access access) {
     if (!pool_) {
         how_.access = access;
         pool_.emplace(directory_, how_);
+        // Whoever has the lock, shared or not, knows that no server has it.
+        if (const auto glance = app::glance_at_pool(directory_))
+            warnings_ = clean_up_after_server(glance->uuid);
     }
     TS_ASSERT(pool_->access() == access);
     return *pool_;
@@ -36,11 +40,8 @@ app::PoolHandle& LocalSession::writable_pool() {
 }
 
 snapshotter::Context& LocalSession::changing() {
-    if (!journal_) {
-        app::PoolHandle& pool = writable_pool();
-        warnings_ = clean_up_after_server(pool.pool().status().uuid);
-        journal_.emplace(pool);
-    }
+    if (!journal_)
+        journal_.emplace(writable_pool());
     return journal_->context();
 }
 
