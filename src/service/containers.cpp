@@ -26,18 +26,13 @@ Json create(Session& session, const Params& params, Streams&) {
                                                           .size = params.find_number("size")}));
 }
 
-/// Sees that nobody uses the container that is to be removed.
-void leave(Session& session,
-           const snapshotter::Context& context,
-           const std::string& name,
-           bool by_force) {
-    const DeviceId device = context.store.read([&](const journal::State& state) {
-        return snapshotter::get_container(state, name).device;
-    });
-    if (!by_force)
-        require_inactive(session, device, "unmount and deactivate it before, or use --force");
-    else if (session.activations() != nullptr)
-        session.activations()->take_away(device);
+/// Sees that nobody uses the containers that are to be removed.
+void leave(Session& session, const std::vector<DeviceId>& devices, bool by_force) {
+    for (const DeviceId device : devices)
+        if (!by_force)
+            require_inactive(session, device, "unmount and deactivate it before, or use --force");
+        else if (session.activations() != nullptr)
+            session.activations()->take_away(device);
 }
 
 Json remove(Session& session, const Params& params, Streams&) {
@@ -48,8 +43,12 @@ Json remove(Session& session, const Params& params, Streams&) {
     unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
     for (const std::string& name : unique)
         session.claim(container_claim(name), Claims::Use::write);
+    std::vector<DeviceId> devices; // all are found before one is taken away
     for (const std::string& name : unique)
-        leave(session, context, name, params.flag("force"));
+        devices.push_back(context.store.read([&](const journal::State& state) {
+            return snapshotter::get_container(state, name).device;
+        }));
+    leave(session, devices, params.flag("force"));
     return {{"removed", snapshotter::remove_containers(context, names).names}};
 }
 
