@@ -9,6 +9,7 @@
 #include "attach/online_resize.hpp"
 #include "snapshotter/containers.hpp"
 #include "snapshotter/images.hpp"
+#include "snapshotter/layer_references.hpp"
 #include "snapshotter/store.hpp"
 
 #include "service/facts.hpp"
@@ -45,7 +46,7 @@ attach::ActivateRequest find_target(const State& state, const std::string& name,
                     fmt::format("{} is an image, which nobody may write: use --read-only, or make "
                                 "a container from it",
                                 image->name));
-    const journal::Layer* layer = image->top_chain ? state.find_layer(*image->top_chain) : nullptr;
+    const journal::Layer* layer = snapshotter::top_layer_of(state, *image);
     if (layer == nullptr)
         throw Error(Errc::precondition, fmt::format("the image {} has no layers", image->name));
     return {
@@ -108,7 +109,7 @@ Json deactivate(Session& session, const Params& params, Streams&) {
     const auto target = find_target(context, name, true);
     Activations* activations = session.activations();
     bool has_gone = false;
-    bool is_active = activations != nullptr && activations->find(target.id).has_value();
+    const bool is_active = activations != nullptr && activations->find(target.id).has_value();
     if (is_active)
         has_gone = activations->deactivate(
             target.id,
@@ -116,8 +117,8 @@ Json deactivate(Session& session, const Params& params, Streams&) {
             params.flag("when_unused") ? attach::Deactivate::when_unused : attach::Deactivate::now);
     const bool is_container = context.store.read(
         [&](const State& state) { return state.find_container(target.id) != nullptr; });
-    const bool was_wanted = params.flag("forget") && is_container && (has_gone || !is_active) &&
-                            set_activation(context, {.device = target.id});
+    const bool was_wanted =
+        params.flag("forget") && is_container && set_activation(context, {.device = target.id});
     if (!is_active && !was_wanted)
         throw Error(Errc::not_found, fmt::format("{} is not active", name));
     return {{"name", target.name}, {"deactivated", has_gone}};
@@ -136,7 +137,8 @@ Json persist(Session& session, const Params& params, Streams&) {
     return Json::object();
 }
 
-/// Grows what is mounted: first the record, so that the device is never smaller than what is on it.
+/// Grows what is mounted. First the record, which stays whatever comes of the rest: a device may be
+/// larger than what is on it, and never smaller, and nobody knows how far a failure got.
 Container grow_mounted(Session& session, const Container& container, std::uint64_t size) {
     Activations& activations = activations_of(session);
     const auto active = activations.find(container.device);
@@ -150,13 +152,8 @@ Container grow_mounted(Session& session, const Container& container, std::uint64
     snapshotter::Context& context = session.changing();
     const std::uint64_t grown = snapshotter::size_to_grow_to(container, size);
     snapshotter::record_size(context, container.device, grown);
-    try {
-        activations.resize(container.device, grown);
-        attach::grow_mounted(places.front(), grown);
-    } catch (const Error&) {
-        snapshotter::record_size(context, container.device, container.virtual_size);
-        throw;
-    }
+    activations.resize(container.device, grown);
+    attach::grow_mounted(places.front(), grown);
     return session.container(container.name);
 }
 

@@ -60,6 +60,12 @@ std::uint64_t fill(BlockDevice& device, bool is_empty, std::uint64_t size) {
     return files.statistics().size;
 }
 
+/// What a growth that failed halfway left behind may be smaller than its device.
+std::uint64_t file_system_size(Context& context, DeviceId device) {
+    const auto opened = context.pool.open_device(device, {.read_only = true});
+    return ext4::FileSystem(*opened, ext4::FileSystemAccess::read_only).statistics().size;
+}
+
 void condemn_quietly(Store& store, DeviceId device) noexcept {
     try {
         store.condemn(std::array{device});
@@ -130,7 +136,7 @@ Container resize_container(Context& context, std::string_view name, std::uint64_
     Container container =
         context.store.read([&](const State& state) { return get_container(state, name); });
     const std::uint64_t usable = size_to_grow_to(container, size);
-    if (usable == container.virtual_size)
+    if (usable == file_system_size(context, container.device))
         return container;
     NewLayer changed = NewLayer::frozen(context, container);
     container.virtual_size = fill(changed.device(), false, usable);

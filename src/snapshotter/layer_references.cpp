@@ -38,8 +38,12 @@ std::vector<const Layer*> chain_of(const State& state, const Layer* layer) {
     return chain;
 }
 
+const Layer* top_layer_of(const State& state, const Image& image) {
+    return image.top_chain ? state.find_layer(*image.top_chain) : nullptr;
+}
+
 std::vector<const Layer*> layers_of(const State& state, const Image& image) {
-    return chain_of(state, image.top_chain ? state.find_layer(*image.top_chain) : nullptr);
+    return chain_of(state, top_layer_of(state, image));
 }
 
 std::unordered_set<DeviceId> needed_layers(const State& state, const ImageNames& without) {

@@ -14,6 +14,10 @@
 
 namespace thinsnap::snapshotter {
 
+/// What stands on all others of an image; null: it has none, or the journal does not know it.
+[[nodiscard]] const journal::Layer* top_layer_of(const journal::State& state,
+                                                 const journal::Image& image);
+
 /// The layers of an image, top first; fewer than it has where the journal does not know them.
 [[nodiscard]] std::vector<const journal::Layer*> layers_of(const journal::State& state,
                                                            const journal::Image& image);

@@ -169,6 +169,11 @@ echo three >"$work/mnt/third" # it is not frozen any more
 run 0 device list --json
 json '[.devices[]] | length == 2' # the container and the layer: no snapshot is left
 
+rule 'of what is removed by force nothing is taken away unless all is there'
+run 3 rm web none --force
+check test -e "$work/mnt/third"
+check test "$(state_of web)" = mounted
+
 rule 'rm says who uses a container, and takes it away by force'
 run 6 rm web
 complains "web is active as"
@@ -229,6 +234,16 @@ check test "$(cat "$work/mnt/synced")" = synced
 run 0 umount "$work/mnt"
 run 0 pool check
 
+rule 'who only reads cleans up as well, and only once'
+run 0 mount web "$work/mnt"
+kill -KILL "$(server_pid)"
+run 0 pool status
+check grep -q 'warning: thinsnapd died while web was active' "$work/err"
+check test ! -e "$work/mnt/synced"
+run 0 df
+check test ! -s "$work/err"
+check test "$(state_of web)" = inactive
+
 rule 'a mount whose server has died can be unmounted'
 run 0 mount web "$work/mnt"
 kill -KILL "$(server_pid)"
@@ -250,6 +265,15 @@ run 0 deactivate idle
 run 0 list --json
 json '[.containers[] | select(.persistent)] == []'
 
+rule 'umount also ends what was to come back of a container that stays active'
+run 0 activate web
+run 0 mount web "$work/mnt" --persist
+run 0 umount web
+check test "$(state_of web)" = active
+run 0 list --json
+json '[.containers[] | select(.persistent)] == []'
+run 0 deactivate web
+
 rule 'of what is persistent one that fails does not keep the others down'
 run 0 mount web "$work/other" --persist
 run 0 mount next "$work/mnt" --persist
@@ -269,6 +293,12 @@ run 0 resize next 300M
 run 0 mount next "$work/mnt"
 check test "$(blockdev --getsize64 "$(path_of next)")" = $((300 << 20))
 check test "$(findmnt -bno SIZE "$work/mnt")" -gt $((256 << 20))
+rule 'a growth that the kernel does not carry out while it is mounted is carried out afterwards'
+"$program" resize next 350M 2>"$work/err" || check grep -q CAP_SYS_RESOURCE "$work/err"
+run 0 umount next
+run 0 resize next 350M
+run 0 mount next "$work/mnt"
+check test "$(findmnt -bno SIZE "$work/mnt")" -gt $((310 << 20))
 run 2 resize next 100M
 complains 'cannot shrink'
 run 0 umount next

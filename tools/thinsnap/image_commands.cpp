@@ -78,7 +78,7 @@ std::uint64_t size_of(const State& state, const Image& image) {
 
 /// What is active of an image is its top layer.
 Sight sight_of(const State& state, const Image& image, const Sights& sights) {
-    const Layer* layer = image.top_chain ? state.find_layer(*image.top_chain) : nullptr;
+    const Layer* layer = snapshotter::top_layer_of(state, image);
     return layer != nullptr ? sights.of(layer->device) : Sight();
 }
 

@@ -11,6 +11,7 @@
 #include "app/snapshotter_handle.hpp"
 #include "attach/mounts.hpp"
 #include "snapshotter/images.hpp"
+#include "snapshotter/layer_references.hpp"
 
 #include "command.hpp"
 #include "output.hpp"
@@ -170,7 +171,7 @@ std::optional<DeviceId> find_device(const journal::State& state, const std::stri
     try {
         const journal::Image* image = snapshotter::find_image(state, name);
         const journal::Layer* layer =
-            image != nullptr && image->top_chain ? state.find_layer(*image->top_chain) : nullptr;
+            image != nullptr ? snapshotter::top_layer_of(state, *image) : nullptr;
         return layer != nullptr ? std::optional(layer->device) : std::nullopt;
     } catch (const Error&) { // no name of an image: a path
         return std::nullopt;
