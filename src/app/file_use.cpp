@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -14,7 +15,7 @@
 
 #include <thinsnap/error.hpp>
 
-#include "app/fuse_mounts.hpp"
+#include "attach/mounts.hpp"
 #include "base/fd.hpp"
 
 namespace thinsnap::app {
@@ -127,9 +128,25 @@ std::vector<FileUser> find_lock_holders(const std::string& path) {
 
 namespace {
 
+/// Whether the path lies in one of the directories, going by its text.
+bool lies_in(std::string_view path, const std::vector<std::string>& directories) {
+    return std::ranges::any_of(directories, [&](const std::string& directory) {
+        return path.starts_with(directory) &&
+               (directory == "/" || path.size() == directory.size() ||
+                path[directory.size()] == '/');
+    });
+}
+
 /// Where not to ask for a file: FUSE file systems, but for those that `path` itself lies on.
 std::vector<std::string> unsafe_directories(const std::string& path) {
-    auto directories = fuse_mount_points(text_of("/proc/self/mountinfo"));
+    std::vector<std::string> directories;
+    try {
+        for (attach::MountPlace& place : attach::read_mounts())
+            if (place.file_system.starts_with("fuse"))
+                directories.push_back(std::move(place.directory));
+    } catch (const Error&) { // no /proc: nothing is known to be unsafe
+        return {};
+    }
     std::error_code error;
     const std::string real = fs::canonical(path, error).string();
     std::erase_if(directories,

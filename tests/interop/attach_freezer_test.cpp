@@ -21,6 +21,7 @@
 #include "base/fd.hpp"
 #include "base/mutex.hpp"
 #include "engine/embedded_pool.hpp"
+#include "io/forwarding_device.hpp"
 #include "thin/format_pool.hpp"
 
 #include "support/attach_harness.hpp"
@@ -87,37 +88,20 @@ std::chrono::milliseconds longest_write(const std::string& directory,
 }
 
 /// A disk that writes 10 MiB a second once it is told to.
-class SlowDevice final : public BlockDevice {
+class SlowDevice final : public io::ForwardingDevice {
 public:
-    explicit SlowDevice(BlockDevice& inner)
-        : inner_(inner) {}
+    using io::ForwardingDevice::ForwardingDevice;
     void set_slow(bool slow) { slow_ = slow; }
 
-    [[nodiscard]] std::uint64_t size() const override { return inner_.size(); }
-    [[nodiscard]] std::uint64_t alignment() const override { return inner_.alignment(); }
-    void read(std::uint64_t offset, std::span<std::byte> into) override {
-        inner_.read(offset, into);
-    }
     void write(std::uint64_t offset, std::span<const std::byte> from) override {
         if (slow_) {
             const MutexLock lock(mutex_); // one after the other
             std::this_thread::sleep_for(std::chrono::nanoseconds(from.size() * 100));
         }
-        inner_.write(offset, from);
-    }
-    void flush() override { inner_.flush(); }
-    void discard(std::uint64_t offset, std::uint64_t length) override {
-        inner_.discard(offset, length);
-    }
-    void allocate(std::uint64_t offset, std::uint64_t length) override {
-        inner_.allocate(offset, length);
-    }
-    void write_zeros(std::uint64_t offset, std::uint64_t length) override {
-        inner_.write_zeros(offset, length);
+        inner().write(offset, from);
     }
 
 private:
-    BlockDevice& inner_;
     std::atomic<bool> slow_ = false;
     Mutex mutex_;
 };

@@ -19,6 +19,7 @@
 
 #include <thinsnap/error.hpp>
 
+#include "app/file_use.hpp"
 #include "attach/recovery.hpp"
 
 #include "support/attach_harness.hpp"
@@ -168,14 +169,17 @@ TEST_SUITE("attach.recovery") {
         ::kill(server.pid(), SIGSTOP);
         std::atomic<bool> done = false;
         std::size_t loops = 0;
+        bool is_in_use = true;
         std::jthread looker([&] {
             loops = attach::list_loops().size();
+            is_in_use = app::find_loop_device(temp / "run").has_value();
             done = true;
         });
         CHECK(becomes_true([&] { return done.load(); }));
         ::kill(server.pid(), SIGCONT);
         looker.join();
         CHECK(loops > 0);
+        CHECK_FALSE(is_in_use);
         server.kill();
         const auto cleaned =
             attach::clean_up(attach::RuntimeDirectory(temp / "run", AttachHarness::uuid()));

@@ -322,26 +322,6 @@ TEST_SUITE("attach") {
             CHECK(read == bytes_of(4096, static_cast<unsigned char>(device.id.value())));
         }
     }
-
-    TEST_CASE("three hundred rounds leave nothing behind") {
-        if (why_no_attach())
-            return skip(*why_no_attach());
-        AttachHarness harness;
-        harness.make_active(1, 32 * kMiB);
-        AttachHarness::make_file_system(*harness.activator().find(DeviceId(1)));
-        harness.activator().deactivate(DeviceId(1), Deactivate::now);
-        const std::string directory = harness.make_directory("mnt");
-        const Resources before = count_resources(harness.runtime_base());
-        for (int round = 0; round < 300; ++round) {
-            const ActiveDevice device = harness.activate(1, 32 * kMiB);
-            const Mounted mount(device, directory);
-            std::ofstream(mount.path() / "round") << round;
-            mount.unmount();
-            harness.activator().deactivate(DeviceId(1), Deactivate::now);
-        }
-        CHECK(count_resources(harness.runtime_base()) == before);
-        CHECK(harness.directory().read().empty());
-    }
 }
 
 } // namespace thinsnap::test

@@ -20,7 +20,7 @@ set(may_pool io base)
 set(may_engine pool thin pdata io base)
 set(may_attach io base)
 set(may_snapshotter pool journal layer ext4 oci io base)
-set(may_app snapshotter journal engine pool thin pdata io base)
+set(may_app attach snapshotter journal engine pool thin pdata io base)
 set(may_rpc base)
 set(may_service app attach snapshotter journal layer oci ext4 thin rpc base)
 
