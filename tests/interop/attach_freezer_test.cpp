@@ -50,7 +50,7 @@ struct Mounted {
 
 private:
     static ActiveDevice make(AttachHarness& harness) {
-        const ActiveDevice device = harness.make_active(1, 32 * kMiB);
+        ActiveDevice device = harness.make_active(1, 32 * kMiB);
         AttachHarness::make_file_system(device);
         return device;
     }
@@ -59,10 +59,10 @@ private:
 /// Writes and syncs until it is killed.
 void write_on(const std::string& directory) {
     const Fd file = open_file(directory + "/busy", O_RDWR | O_CREAT);
-    constexpr off_t kPiece = 256 << 10;
-    const std::vector<char> bytes(kPiece, 'w');
+    constexpr off_t piece = 256 << 10;
+    const std::vector<char> bytes(piece, 'w');
     for (off_t i = 0;; ++i) {
-        static_cast<void>(!::pwrite(file.get(), bytes.data(), bytes.size(), i % 8 * kPiece));
+        static_cast<void>(!::pwrite(file.get(), bytes.data(), bytes.size(), i % 8 * piece));
         if (i % 4 == 0)
             ::fdatasync(file.get());
     }

@@ -1,5 +1,4 @@
 #include <chrono>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -87,8 +86,7 @@ private:
 
     /// Never gives back anything: it is killed.
     [[nodiscard]] std::string serve(Server kind) const {
-        // NOLINTNEXTLINE(concurrency-mt-unsafe) a process of its own, with one thread
-        ::setenv("TMPDIR", directory().c_str(), 1); // nobody removes what it makes
+        make_temporary_files_in(directory());
         auto* files = new PoolFiles(directory(), kDataBytes, true);
         ThinPool* pool = files->pool.get();
         if (kind == Server::forgetful)

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -65,7 +64,7 @@ TEST_SUITE("attach.recovery") {
         TempDir temp;
         const std::string base = temp / "run";
         Victim server([&] {
-            ::setenv("TMPDIR", temp.path().c_str(), 1); // nobody removes what it makes
+            make_temporary_files_in(temp.path());
             auto* harness = new AttachHarness({.data_chunks = 2048}, base);
             const ActiveDevice first = harness->make_active(1, 32 * kMiB);
             AttachHarness::make_file_system(first);
@@ -115,7 +114,7 @@ TEST_SUITE("attach.recovery") {
         TempDir temp;
         const std::string base = temp / "run";
         Victim server([&] {
-            ::setenv("TMPDIR", temp.path().c_str(), 1); // nobody removes what it makes
+            make_temporary_files_in(temp.path());
             auto* harness = new AttachHarness({.data_chunks = 2048}, base);
             const ActiveDevice device = harness->make_active(1, 32 * kMiB);
             AttachHarness::make_file_system(device);
@@ -161,7 +160,7 @@ TEST_SUITE("attach.recovery") {
             return skip(*why_no_attach());
         const TempDir temp;
         Victim server([&] {
-            ::setenv("TMPDIR", temp.path().c_str(), 1); // nobody removes what it makes
+            make_temporary_files_in(temp.path());
             auto* harness = new AttachHarness({.data_chunks = 2048}, temp / "run");
             return harness->make_active(1, 32 * kMiB).path;
         });

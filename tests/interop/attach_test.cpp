@@ -254,20 +254,21 @@ TEST_SUITE("attach") {
         if (why_no_attach())
             return skip(*why_no_attach());
         AttachHarness harness({.data_chunks = 4096});
-        constexpr std::uint64_t kSize = 4 * kMiB;
+        constexpr std::uint64_t size = 4 * kMiB;
         std::vector<std::thread> threads;
         std::atomic<unsigned> wrong = 0;
         for (std::uint32_t id = 1; id <= 4; ++id) {
-            const std::string path = harness.make_active(id, kSize).path;
+            const std::string path = harness.make_active(id, size).path;
             for (unsigned part = 0; part < 4; ++part)
                 threads.emplace_back([path, id, part, &wrong] {
                     io::FileDevice device(path, {.exclusive = false});
                     AlignedBuffer buffer(32U << 10U);
                     AlignedBuffer back(32U << 10U);
-                    for (std::uint64_t at = part * buffer.size(); at < kSize;
+                    for (std::uint64_t at = part * buffer.size(); at < size;
                          at += 4 * buffer.size()) {
-                        std::ranges::fill(buffer.bytes(),
-                                          static_cast<std::byte>(id * 31 + at / buffer.size()));
+                        std::ranges::fill(
+                            buffer.bytes(),
+                            static_cast<std::byte>(std::uint64_t{id} * 31 + at / buffer.size()));
                         device.write(at, buffer.bytes());
                         device.read(at, back.bytes());
                         wrong += std::ranges::equal(buffer.bytes(), back.bytes()) ? 0 : 1;

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -158,8 +157,7 @@ private:
         for (const std::string& refused : attach::protect_writeback())
             std::printf("server: %s\n", refused.c_str());
         std::fflush(stdout);
-        // NOLINTNEXTLINE(concurrency-mt-unsafe) a process of its own, with one thread
-        ::setenv("TMPDIR", temp_.path().c_str(), 1); // nobody removes what it makes
+        make_temporary_files_in(temp_.path());
         const std::uint64_t size = bytes_to_write() + 256 * kMiB;
         auto* files = new PoolFiles(temp_.path(), size, false);
         auto* harness = new AttachHarness(*files->pool, temp_ / "run");

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <system_error>
 
@@ -64,6 +65,7 @@ void Victim::kill() {
     pid_ = -1;
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const) it ends the process
 void Victim::kill_and_leave() {
     if (pid_ > 0)
         ::kill(pid_, SIGKILL);
@@ -73,6 +75,11 @@ bool Victim::is_gone(std::chrono::milliseconds within) {
     if (pid_ > 0 && becomes_true([&] { return ::waitpid(pid_, nullptr, WNOHANG) == pid_; }, within))
         pid_ = -1;
     return pid_ < 0;
+}
+
+void make_temporary_files_in(const std::string& directory) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe) a process of its own, with one thread
+    ::setenv("TMPDIR", directory.c_str(), 1);
 }
 
 bool can_write(const std::string& directory, std::chrono::milliseconds within) {

@@ -49,6 +49,10 @@ template <class Done>
     return true;
 }
 
+/// From here on this process makes its temporary files there. For what a Victim does: nobody
+/// removes them after it, and it has no other thread that could read the environment.
+void make_temporary_files_in(const std::string& directory);
+
 /// Whether a new file can be made in the directory within that time: not while it is frozen.
 [[nodiscard]] bool can_write(const std::string& directory, std::chrono::milliseconds within);
 
