@@ -46,6 +46,10 @@ public:
     /// fdatasync, if anything was written since the last one. Returns when all that was written
     /// before the call is durable, whoever flushed it. \throws SystemError
     void flush();
+    /// Whether flush() would ask the device.
+    [[nodiscard]] bool has_unflushed() const noexcept {
+        return written_.load(std::memory_order_acquire);
+    }
 
 private:
     /// Whether the host is known to have space for these bytes of the device.

@@ -32,9 +32,9 @@ struct EngineOptions {
 /// Who makes one makes sure that nobody else uses the two devices (see PoolLock). The devices must
 /// outlive the pool. Its destructor commits nothing: call commit() to keep what was not flushed.
 ///
-/// Commit order, each step checked: data flushed, then all changed metadata blocks written and
-/// flushed, then the superblock written and flushed. Chunks freed by a commit are discarded on the
-/// data device after it, and are reused only after that.
+/// Commit order, each step checked: data flushed and, at the same time, all changed metadata blocks
+/// written and flushed; then the superblock, which makes them count, written and flushed. Chunks
+/// freed by a commit are discarded on the data device after it, and are reused only after that.
 ///
 /// If a commit or a flush fails, the pool is read-only from then on (PoolStatus::reason), with the
 /// needs_check flag set on disk where that is possible; reads go on.

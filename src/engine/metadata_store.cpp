@@ -179,18 +179,57 @@ void MetadataStore::commit() {
     leave_out_of_metadata();
 }
 
+/// The flush of a commit's data: it begins with this, and the commit's superblock waits for it.
+class MetadataStore::DataFlush {
+public:
+    DataFlush(SideThread& side, BackingStore& backing)
+        : side_(side)
+        , backing_(backing)
+        , is_beside_(backing.has_unflushed()) {
+        if (is_beside_)
+            side_.start([this] { backing_.flush(); });
+    }
+    DataFlush(const DataFlush&) = delete;
+    DataFlush& operator=(const DataFlush&) = delete;
+    ~DataFlush() {
+        try {
+            if (is_beside_)
+                side_.finish();
+        } catch (...) { // NOLINT(bugprone-empty-catch) the commit has failed by itself before
+        }
+    }
+
+    void finish() {
+        if (std::exchange(is_beside_, false))
+            side_.finish();
+        else
+            backing_.flush(); // somebody else may be at it
+    }
+
+private:
+    SideThread& side_;
+    BackingStore& backing_;
+    bool is_beside_;
+};
+
 void MetadataStore::commit_locked() {
     try {
-        backing_.flush(); // before any metadata can point to this data
+        const bool is_dirty = [this] {
+            const SharedLock tree(tree_);
+            return metadata_->is_dirty();
+        }();
+        if (!is_dirty) {
+            backing_.flush();
+            return;
+        }
+        DataFlush data(side_, backing_);
         {
             const ExclusiveLock tree(tree_);
-            if (!metadata_->is_dirty())
-                return;
             metadata_->prepare_commit();
         }
         {
             const SharedLock tree(tree_); // lookups go on while the disk works
-            metadata_->write_commit();
+            metadata_->write_commit([&] { data.finish(); });
         }
     } catch (const std::exception& error) {
         drop_transaction(fmt::format("a commit failed: {}", error.what()));

@@ -14,6 +14,7 @@
 #include "engine/backing_store.hpp"
 #include "engine/embedded_pool.hpp"
 #include "engine/mapping_cache.hpp"
+#include "engine/side_thread.hpp"
 #include "thin/pool_metadata.hpp"
 
 namespace thinsnap::engine {
@@ -24,10 +25,10 @@ namespace thinsnap::engine {
 /// with its I/O. The tree lock is taken exclusively for the changes themselves, which are in
 /// memory, and shared by lookups: so these go on while a commit waits for the disk.
 ///
-/// A commit: data flushed, trees and space maps brought up to date, blocks written and flushed,
-/// superblock written and flushed. If any of that fails the transaction is dropped, the state on
-/// disk is opened again for reading, needs_check is set there if that can still be written, and the
-/// pool takes no more writes.
+/// A commit: trees and space maps brought up to date, blocks written and flushed, the data flushed
+/// beside that, then the superblock written and flushed. If any of that fails the transaction is
+/// dropped, the state on disk is opened again for reading, needs_check is set there if that can
+/// still be written, and the pool takes no more writes.
 class MetadataStore {
 public:
     MetadataStore(BlockDevice& metadata, BackingStore& backing, const EngineOptions& options);
@@ -96,6 +97,8 @@ public:
     [[nodiscard]] MappingCache& mappings() noexcept { return mappings_; }
 
 private:
+    class DataFlush;
+
     void change_locked(const Change& change) TS_REQUIRES(transaction_) TS_EXCLUDES(tree_);
     void commit_locked() TS_REQUIRES(transaction_) TS_EXCLUDES(tree_);
     void drop_transaction(const std::string& what) TS_REQUIRES(transaction_) TS_EXCLUDES(tree_);
@@ -111,6 +114,7 @@ private:
     BackingStore& backing_;
     const EngineOptions options_;
     MappingCache mappings_;
+    SideThread side_; ///< flushes the data of a commit; used with the transaction lock held
 
     Mutex transaction_;
     mutable SharedMutex tree_;

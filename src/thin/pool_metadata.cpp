@@ -429,10 +429,12 @@ void PoolMetadata::prepare_commit() {
     // Until finish_commit() the change is not done: if writing fails, nothing may go on from here.
 }
 
-void PoolMetadata::write_commit() {
+void PoolMetadata::write_commit(const std::function<void()>& make_data_durable) {
     TS_ASSERT(changing_);
     cache_->write_back();
-    write_superblock(device_, next_);
+    device_.flush();
+    make_data_durable();
+    publish_superblock(device_, next_);
 }
 
 std::vector<ChunkRun> PoolMetadata::finish_commit() {

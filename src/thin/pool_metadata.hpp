@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -144,10 +145,12 @@ public:
     /// First half of a commit, in memory: brings trees and space maps up to date. Nothing may
     /// change between this and finish_commit(); lookups may go on.
     void prepare_commit();
-    /// Second half: writes all changed blocks, flushes, writes the superblock, flushes. The data
-    /// device must have been flushed before, else mappings could point to bytes that are not there.
+    /// Second half: writes all changed blocks, flushes, writes the superblock, flushes.
     /// Needs no lock that excludes lookups.
-    void write_commit();
+    /// \param make_data_durable  called before the superblock is written; when it returns the data
+    ///                           device has been flushed, else mappings could point to bytes that
+    ///                           are not there
+    void write_commit(const std::function<void()>& make_data_durable);
     /// The transaction is over. \return chunks freed by it, held back until release_data()
     [[nodiscard]] std::vector<pdata::ChunkRun> finish_commit();
 

@@ -134,12 +134,16 @@ Superblock read_superblock(BlockDevice& metadata) {
     return superblock;
 }
 
-void write_superblock(BlockDevice& metadata, const Superblock& superblock) {
+void publish_superblock(BlockDevice& metadata, const Superblock& superblock) {
     AlignedBuffer buffer(kBlockSize);
     pack(superblock, pdata::BlockBytes(buffer.bytes().data(), kBlockSize));
-    metadata.flush(); // else the superblock could point to blocks that a power cut loses
     metadata.write(0, buffer.bytes());
     metadata.flush();
+}
+
+void write_superblock(BlockDevice& metadata, const Superblock& superblock) {
+    metadata.flush(); // else the superblock could point to blocks that a power cut loses
+    publish_superblock(metadata, superblock);
 }
 
 } // namespace thinsnap::thin

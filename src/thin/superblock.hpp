@@ -58,8 +58,11 @@ struct SuperblockDisk;
 /// zeros
 [[nodiscard]] Superblock read_superblock(BlockDevice& metadata);
 
-/// Writes block 0 between two flushes of the device: what it points to is durable before it is.
-/// \throws SystemError  if the second flush fails it is unknown which superblock is on disk
+/// Writes block 0 and flushes the device. What it points to must be durable already.
+/// \throws SystemError  if the flush fails it is unknown which superblock is on disk
+void publish_superblock(BlockDevice& metadata, const Superblock& superblock);
+
+/// The same after a flush of the device, which makes durable what it points to.
 void write_superblock(BlockDevice& metadata, const Superblock& superblock);
 
 } // namespace thinsnap::thin
