@@ -55,7 +55,8 @@ public:
     virtual void discard(std::uint64_t offset, std::uint64_t length) = 0;
 
     /// Makes sure that later writes to the range cannot fail for want of space beneath this device.
-    /// Does not change content. Does nothing where space cannot run out beneath.
+    /// Does not change content. Does nothing where space cannot run out beneath. A thin device does
+    /// at once what a first write would have to: see ThinPool::open_device().
     /// \throws SystemError(ENOSPC)  the host's file system is full
     virtual void allocate(std::uint64_t offset, std::uint64_t length) = 0;
 

@@ -201,7 +201,8 @@ public:
     ///
     /// Accesses aligned to 4096 bytes run in parallel; others lock the chunks that they touch.
     /// discard() unmaps the chunks that the range covers entirely, which then read as zeros, and
-    /// ignores the rest. flush() is shared by all who call it at the same time.
+    /// ignores the rest. allocate() gives the device chunks of its own for the whole range, copies
+    /// of shared ones. flush() is shared by all who call it at the same time.
     /// \throws Error(not_found)  no such device
     [[nodiscard]] virtual std::unique_ptr<BlockDevice> open_device(DeviceId id,
                                                                    const OpenDevice& how) = 0;

@@ -36,6 +36,8 @@ void BackingStore::read(DataChunk chunk, std::uint64_t offset, std::span<std::by
 }
 
 void BackingStore::write(DataChunk chunk, std::uint64_t offset, std::span<const std::byte> from) {
+    if (from.empty())
+        return;
     try {
         data_.write(chunk.value() * chunk_size_ + offset, from);
     } catch (

@@ -61,11 +61,14 @@ public:
     void write(std::uint64_t offset, std::span<const std::byte> from) override;
     void flush() override;
     void discard(std::uint64_t offset, std::uint64_t length) override;
+    /// Gives the device chunks of its own where the range has shared ones or none, as a write does:
+    /// later writes there copy nothing, until there is a snapshot again.
     void allocate(std::uint64_t offset, std::uint64_t length) override;
     void write_zeros(std::uint64_t offset, std::uint64_t length) override;
 
 private:
-    /// A write within bounds: where it starts, and the chunks that it touches.
+    /// A write within bounds: where it starts, and the chunks that it touches. With no data it only
+    /// wants chunks of its own there.
     struct Span {
         std::uint64_t offset = 0;
         std::span<const std::byte> data;
@@ -87,6 +90,7 @@ private:
     enum class Outcome : std::uint8_t { done, commit_first, no_space };
 
     [[nodiscard]] Span span_of(std::uint64_t offset, std::span<const std::byte> data) const;
+    void check_writable(const char* action) const;
     void check_range(std::uint64_t offset, std::uint64_t length, const char* action) const;
     [[nodiscard]] MappingCache::Entry resolve(std::uint64_t chunk);
     void read_locked(std::uint64_t offset, std::span<std::byte> into);
@@ -96,6 +100,8 @@ private:
     [[nodiscard]] bool write_in_place_locked(const Span& span);
     /// Writes where that takes new chunks; waits for space as long as the pool's options say.
     void place(std::uint64_t offset, std::span<const std::byte> data);
+    /// Tries until it is done, with the span locked each time.
+    void place(const Span& span, const std::function<Outcome()>& try_once);
     [[nodiscard]] Outcome try_place(const Span& span);
     [[nodiscard]] Outcome plan(const Span& span, std::vector<Target>& targets);
     [[nodiscard]] static bool reserve(thin::PoolMetadata& metadata, std::vector<Target>& targets);

@@ -52,6 +52,25 @@ TEST_SUITE("pool.snapshot") {
         CHECK(used_chunks(harness.pool()) == 3 + 2 + 1);
     }
 
+    TEST_CASE_TEMPLATE("what was allocated has its content and chunks that no write takes anew",
+                       Harness,
+                       POOL_DRIVERS) {
+        Harness harness;
+        make_sharers(harness, 2, 3);
+        const auto snapshot = open(harness.pool(), kTwo);
+        snapshot->allocate(kChunk + 4096,
+                           4 * kChunk - 4096); // two shared chunks and two empty ones
+        CHECK(used_chunks(harness.pool()) == 3 + 4);
+        CHECK(holds_pattern(*snapshot, 1, 0, 3 * kChunk));
+        CHECK(holds_zeros(*snapshot, 3 * kChunk, 2 * kChunk));
+        write_pattern(*snapshot, 2, kChunk, 4 * kChunk);
+        CHECK(used_chunks(harness.pool()) == 3 + 4);
+        CHECK(holds_pattern(*open(harness.pool(), kOne), 1, 0, 3 * kChunk));
+        snapshot->allocate(kChunk, 0);
+        write_pattern(*snapshot, 2, 0, 100);
+        CHECK(used_chunks(harness.pool()) == 3 + 5);
+    }
+
     TEST_CASE_TEMPLATE("an open origin's writes before the snapshot are in it without a flush",
                        Harness,
                        POOL_DRIVERS) {
