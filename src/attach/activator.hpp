@@ -12,12 +12,21 @@
 
 namespace thinsnap::attach {
 
+/// A part of a device that is written soon after its first write, as a file system's journal is:
+/// whoever serves the device may make it ready behind that write, so that none of the next ones has
+/// to copy a chunk.
+struct WrittenSoon {
+    std::uint64_t offset = 0; ///< bytes
+    std::uint64_t length = 0; ///< bytes; 0: nothing is known
+};
+
 /// Which thin device is to become a block device, and how.
 struct ActivateRequest {
     DeviceId id;
     std::string name;       ///< what people call it, for messages and recovery
     std::uint64_t size = 0; ///< bytes
     bool read_only = false;
+    WrittenSoon written_soon{}; ///< costs the pool the chunks there
 };
 
 /// A thin device that is a block device at the moment.

@@ -101,8 +101,11 @@ ActiveDevice EmbeddedActivator::activate(const ActivateRequest& request) {
     entry.thin =
         pool_.open_device(request.id, {.size = request.size, .read_only = request.read_only});
     const std::string name = file_name(request.id);
-    const std::string file = files().add(
-        name, entry.thin, {.read_only = request.read_only, .discard_size = pool_.chunk_size()});
+    const std::string file = files().add(name,
+                                         entry.thin,
+                                         {.read_only = request.read_only,
+                                          .discard_size = pool_.chunk_size(),
+                                          .written_soon = request.written_soon});
     try {
         record(entry); // before there is anything that a crash could leave behind
         entry.loop = LoopDevice(file, {.read_only = request.read_only});

@@ -6,6 +6,8 @@
 
 #include <thinsnap/block_device.hpp>
 
+#include "attach/activator.hpp"
+
 namespace thinsnap::attach {
 
 /// How the files are served.
@@ -20,6 +22,8 @@ struct ExportedDevice {
     bool read_only = false;
     /// What the kernel is told to be worth discarding at once, bytes: the pool's chunk size.
     std::uint64_t discard_size = 4096;
+    /// Allocated once the first write was answered, by the thread that did so.
+    WrittenSoon written_soon{};
 };
 
 /// Block devices as files of one FUSE mount: what a loop device is put upon.

@@ -22,7 +22,7 @@ void FileTable::add(const std::string& name,
     if (!inodes_.emplace(name, next_inode_).second)
         throw Error(Errc::already_exists,
                     fmt::format("a device is exported as '{}' already", name));
-    entries_.emplace(next_inode_, Entry{{next_inode_, std::move(device), how}, name});
+    entries_.emplace(next_inode_, Entry{{next_inode_, std::move(device), how, false}, name});
     ++next_inode_;
 }
 
@@ -63,6 +63,12 @@ std::vector<std::string> FileTable::names() const {
     for (const auto& [name, inode] : inodes_)
         all.push_back(name);
     return all;
+}
+
+bool FileTable::note_write(std::uint64_t inode) {
+    const MutexLock lock(mutex_);
+    const auto found = entries_.find(inode);
+    return found != entries_.end() && !std::exchange(found->second.file.is_written, true);
 }
 
 std::optional<ServedFile> FileTable::open(std::uint64_t inode) {

@@ -20,6 +20,7 @@ struct ServedFile {
     /// Shared by the table and the requests under way.
     std::shared_ptr<BlockDevice> device;
     ExportedDevice how;
+    bool is_written = false; ///< see FileTable::note_write()
 };
 
 /// The files of one mount, by name and by inode number. Numbers are never used twice, so a request
@@ -36,6 +37,9 @@ public:
     [[nodiscard]] std::optional<ServedFile> find(const std::string& name) const;
     [[nodiscard]] std::optional<ServedFile> find(std::uint64_t inode) const;
     [[nodiscard]] std::vector<std::string> names() const;
+
+    /// \return whether this was the first write to the file
+    [[nodiscard]] bool note_write(std::uint64_t inode);
 
     /// Counts who has a file open. \return nothing: the file is gone
     [[nodiscard]] std::optional<ServedFile> open(std::uint64_t inode);

@@ -162,14 +162,27 @@ void on_read(
     });
 }
 
+/// Behind the first write, which has been answered.
+void allocate_what_is_written_soon(const ServedFile& file) noexcept {
+    const WrittenSoon& soon = file.how.written_soon;
+    try {
+        if (soon.offset < file.device->size())
+            file.device->allocate(soon.offset,
+                                  std::min(soon.length, file.device->size() - soon.offset));
+    } catch (const std::exception&) { // NOLINT(bugprone-empty-catch) the writes will say it
+    }
+}
+
 void on_write(fuse_req_t request,
               fuse_ino_t inode,
               const char* bytes,
               size_t size,
               off_t offset,
               fuse_file_info* /*info*/) {
+    FileTable& files = server_of(request).files; // the request is gone once it is answered
+    std::optional<ServedFile> file;
     answer(request, [&] {
-        const auto file = server_of(request).files.find(inode);
+        file = files.find(inode);
         if (!file) {
             fuse_reply_err(request, EIO);
             return;
@@ -178,6 +191,8 @@ void on_write(fuse_req_t request,
                             std::as_bytes(std::span(bytes, size)));
         fuse_reply_write(request, size);
     });
+    if (file && !file->is_written && files.note_write(inode))
+        allocate_what_is_written_soon(*file);
 }
 
 void on_fsync(fuse_req_t request, fuse_ino_t inode, int /*datasync*/, fuse_file_info* /*info*/) {

@@ -34,10 +34,7 @@ Activations& activations_of(Session& session) {
 attach::ActivateRequest find_target(const State& state, const std::string& name, bool read_only) {
     if (const Container* container = state.find_container(name);
         container != nullptr && container->stage == journal::Stage::ready)
-        return {.id = container->device,
-                .name = name,
-                .size = container->virtual_size,
-                .read_only = read_only};
+        return request_of(*container, read_only);
     const journal::Image* image = snapshotter::find_image(state, name);
     if (image == nullptr)
         throw Error(Errc::not_found, fmt::format("there is no container and no image {}", name));

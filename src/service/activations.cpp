@@ -16,6 +16,7 @@
 #include "attach/embedded_activator.hpp"
 #include "attach/freezer.hpp"
 #include "attach/mounts.hpp"
+#include "ext4/layout.hpp"
 #include "rpc/fault.hpp"
 
 namespace thinsnap::service {
@@ -53,6 +54,15 @@ bool is_mount_overdue(std::chrono::steady_clock::time_point last_mount,
 }
 
 } // namespace
+
+attach::ActivateRequest request_of(const journal::Container& container, bool read_only) {
+    constexpr std::uint64_t kFirstChange = 64U << 10U; // the journal's superblock, a transaction
+    return {.id = container.device,
+            .name = container.name,
+            .size = container.virtual_size,
+            .read_only = read_only,
+            .written_soon = {ext4::journal_place().first * ext4::kBlockSize, kFirstChange}};
+}
 
 std::string in_use_text(const std::vector<ActiveDevice>& devices) {
     std::vector<std::string> texts;

@@ -14,6 +14,7 @@
 #include "attach/activator.hpp"
 #include "attach/runtime_directory.hpp"
 #include "base/mutex.hpp"
+#include "journal/objects.hpp"
 #include "snapshotter/context.hpp"
 
 namespace thinsnap::service {
@@ -100,6 +101,10 @@ private:
     std::map<DeviceId, Hold> holds_ TS_GUARDED_BY(mutex_);
     bool is_closed_ TS_GUARDED_BY(mutex_) = false;
 };
+
+/// A container's device with its file system, whose journal starts with the first change.
+[[nodiscard]] attach::ActivateRequest request_of(const journal::Container& container,
+                                                 bool read_only);
 
 /// "web is active as /dev/loop3 and db as /dev/loop4": why a server has to stay.
 [[nodiscard]] std::string in_use_text(const std::vector<attach::ActiveDevice>& devices);

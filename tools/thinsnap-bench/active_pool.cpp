@@ -11,6 +11,8 @@
 #include "attach/mounts.hpp"
 #include "attach/recovery.hpp"
 
+#include "service/activations.hpp"
+
 namespace thinsnap::bench {
 
 namespace {
@@ -39,6 +41,10 @@ std::string ActivePool::activate(DeviceId id, std::uint64_t size) {
     return activator_
         ->activate({.id = id, .name = fmt::format("device {}", id.value()), .size = size})
         .path;
+}
+
+std::string ActivePool::activate(const journal::Container& container) {
+    return activator_->activate(service::request_of(container, false)).path;
 }
 
 void ActivePool::deactivate(DeviceId id) {

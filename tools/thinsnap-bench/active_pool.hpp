@@ -4,6 +4,7 @@
 #include <string>
 
 #include "attach/embedded_activator.hpp"
+#include "journal/objects.hpp"
 
 #include "bench_pool.hpp"
 
@@ -21,6 +22,8 @@ public:
 
     /// \return the block device
     std::string activate(DeviceId id, std::uint64_t size);
+    /// The same of a container, as the server does it.
+    std::string activate(const journal::Container& container);
     void deactivate(DeviceId id);
 
 private:

@@ -121,8 +121,7 @@ private:
         const auto container =
             snapshotter::create_container(pool_.context(), {.name = name, .image = kImage});
         {
-            Mounted mount = mount_device(
-                active_->activate(container.device, container.virtual_size), directory_ / "mnt");
+            Mounted mount = mount_device(active_->activate(container), directory_ / "mnt");
             mounted(mount.path());
             mount.unmount();
         }

@@ -40,6 +40,19 @@ TEST_SUITE("attach.file_table") {
         CHECK(table.names() == std::vector<std::string>{"7"});
     }
 
+    TEST_CASE("of the writes to a file one is the first") {
+        FileTable table;
+        table.add("7", device_of(4096), {});
+        table.add("8", device_of(4096), {});
+        const auto inode = table.find("7")->inode;
+        CHECK_FALSE(table.find(inode)->is_written);
+        CHECK(table.note_write(inode));
+        CHECK_FALSE(table.note_write(inode));
+        CHECK(table.find(inode)->is_written);
+        CHECK(table.note_write(table.find("8")->inode));
+        CHECK_FALSE(table.note_write(FileTable::kRoot));
+    }
+
     TEST_CASE("a name is given once") {
         FileTable table;
         table.add("7", device_of(4096), {});
