@@ -233,8 +233,8 @@ FuseMount::FuseMount(std::string directory, unsigned threads, FuseServer& server
                     ::geteuid(),
                     ::getegid(),
                     kMaxPayload);
-    constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME;
-    if (::mount("thinsnap", where.c_str(), kFuseType, kFlags, options.c_str()) != 0)
+    constexpr unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME;
+    if (::mount("thinsnap", where.c_str(), kFuseType, flags, options.c_str()) != 0)
         throw SystemError(errno, fmt::format("mounting FUSE on {}", where));
     try {
         parts_->start(threads);

@@ -54,6 +54,11 @@ void answer(fuse_req_t request, Work work) noexcept {
     }
 }
 
+char* chars_of(std::span<std::byte> bytes) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast) libfuse has chars for bytes
+    return reinterpret_cast<char*>(bytes.data());
+}
+
 struct stat attributes_of(const ServedFile& file) {
     struct stat st {};
     st.st_ino = file.inode;
@@ -158,7 +163,7 @@ void on_read(
         const auto into = FuseServer::answer_buffer().first(length);
         if (length != 0)
             file->device->read(begin, into);
-        fuse_reply_buf(request, reinterpret_cast<const char*>(into.data()), into.size());
+        fuse_reply_buf(request, chars_of(into), into.size());
     });
 }
 
@@ -245,7 +250,7 @@ void on_readdir(
     answer(request, [&] {
         const FileTable& files = server_of(request).files;
         const auto buffer = FuseServer::answer_buffer();
-        auto* const begin = reinterpret_cast<char*>(buffer.data());
+        char* const begin = chars_of(buffer);
         size = std::min(size, buffer.size());
         std::size_t used = 0;
         const auto names = inode == FileTable::kRoot ? files.names() : std::vector<std::string>();
@@ -293,8 +298,8 @@ std::span<std::byte>& FuseServer::answer_buffer() {
 }
 
 const fuse_lowlevel_ops& fuse_operations() {
-    static const fuse_lowlevel_ops operations = make_operations();
-    return operations;
+    static const fuse_lowlevel_ops kOperations = make_operations();
+    return kOperations;
 }
 
 } // namespace thinsnap::attach

@@ -98,9 +98,7 @@ LoopDevice::LoopDevice(const std::string& file, const LoopOptions& options) {
         const std::string path = path_of_number(number);
         int error = 0;
         Fd loop = try_open(path, access);
-        if (!loop.is_open())
-            error = errno;
-        else if (::ioctl(loop.get(), LOOP_CONFIGURE, &config) != 0)
+        if (!loop.is_open() || ::ioctl(loop.get(), LOOP_CONFIGURE, &config) != 0)
             error = errno;
         if (error == 0) {
             struct stat st {};
@@ -174,9 +172,9 @@ std::vector<LoopInfo> list_loops() {
     return loops;
 }
 
-bool has_dead_server(const LoopInfo& info) {
-    const Fd loop = try_open(info.path, O_RDONLY);
-    return loop.is_open() && !status_of(loop) && errno != ENXIO; // the kernel asks the file
+bool has_dead_server(const LoopInfo& loop) {
+    const Fd fd = try_open(loop.path, O_RDONLY);
+    return fd.is_open() && !status_of(fd) && errno != ENXIO; // the kernel asks the file
 }
 
 void detach_loop(unsigned number) {

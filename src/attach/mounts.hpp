@@ -26,10 +26,9 @@ struct MountPlace {
 [[nodiscard]] std::string reachable_path(const MountPlace& place);
 
 /// The mount table of the calling process's namespace, or of another process's, in mounting order.
-/// \param table  in the format of /proc/PID/mountinfo
+/// \param path  a table in the format of /proc/PID/mountinfo
 /// \throws SystemError; Error(corrupt)  it is not in that format
-[[nodiscard]] std::vector<MountPlace>
-read_mounts(const std::string& table = "/proc/self/mountinfo");
+[[nodiscard]] std::vector<MountPlace> read_mounts(const std::string& path = "/proc/self/mountinfo");
 
 /// Where the file system on a block device is mounted, in this and every other mount namespace
 /// that a process lives in; only root sees other users' namespaces. Each namespace is looked at

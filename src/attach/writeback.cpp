@@ -24,12 +24,12 @@ int become_io_flusher() noexcept {
 }
 
 void prefer_this_thread() noexcept {
-    constexpr int kNice = -10;
+    constexpr int wanted = -10;
     const auto self = static_cast<id_t>(::gettid());
     errno = 0;
     const int now = ::getpriority(PRIO_PROCESS, self);
-    if (errno == 0 && now > kNice)
-        ::setpriority(PRIO_PROCESS, self, kNice);
+    if (errno == 0 && now > wanted)
+        ::setpriority(PRIO_PROCESS, self, wanted);
 }
 
 namespace {
@@ -53,6 +53,8 @@ void populate_private_memory() {
         const bool is_known = name == "[heap]" || name == "[stack]" || name.starts_with('/');
         if (access == "rw-p" && is_known && end - begin <= 2 * kHeapReserve)
             // A kernel before 5.14 does not know the request: then it is as before.
+            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast,
+            // performance-no-int-to-ptr)
             ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
     }
 }
@@ -61,9 +63,11 @@ void populate_private_memory() {
 /// has its memory without asking the kernel. One arena for all threads, else each gets a heap of
 /// its own that is not.
 void reserve_heap() {
+    // NOLINTBEGIN(concurrency-mt-unsafe) there is one thread still
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_MAX, 0);
     ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    // NOLINTEND(concurrency-mt-unsafe)
     auto* const reserve = static_cast<std::byte*>(std::malloc(kHeapReserve));
     if (reserve == nullptr)
         return;

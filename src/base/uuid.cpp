@@ -32,11 +32,11 @@ std::string to_string(const Uuid& uuid) {
 }
 
 std::optional<Uuid> parse_uuid(std::string_view text) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
+    constexpr std::string_view known = "0123456789abcdef";
     Uuid uuid{};
     std::size_t digits = 0;
     for (const char c : text) {
-        const std::size_t value = kDigits.find(c);
+        const std::size_t value = known.find(c);
         if (value != std::string_view::npos && digits < 2 * uuid.size()) {
             uuid.at(digits / 2) |= static_cast<std::byte>(digits % 2 == 0 ? value << 4U : value);
             ++digits;

@@ -74,7 +74,7 @@ public:
     }
 
     void operator()(const LayerRemoved& record) {
-        need_layer(record.device, Stage::condemned);
+        static_cast<void>(need_layer(record.device, Stage::condemned));
         erase<Layer>(record.device);
     }
 
@@ -230,7 +230,7 @@ private:
             refuse(Errc::already_exists,
                    fmt::format("device {} is a layer or container already", device.value()));
         if (parent)
-            need_layer(*parent, Stage::ready);
+            static_cast<void>(need_layer(*parent, Stage::ready));
     }
 
     [[nodiscard]] const Container& need_container(DeviceId device) const {
@@ -241,7 +241,7 @@ private:
         return *container;
     }
 
-    const Layer& need_layer(DeviceId device, Stage stage) const {
+    [[nodiscard]] const Layer& need_layer(DeviceId device, Stage stage) const {
         const Layer* layer = state_.find_layer(device);
         if (layer == nullptr)
             refuse(Errc::not_found, fmt::format("there is no layer on device {}", device.value()));

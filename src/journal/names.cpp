@@ -22,7 +22,7 @@ std::string_view to_string(Stage stage) noexcept {
 }
 
 std::string_view name_of(const Record& record) noexcept {
-    constexpr std::array<std::string_view, std::variant_size_v<Record>> kNames{
+    constexpr std::array<std::string_view, std::variant_size_v<Record>> names{
         "pool create",
         "pool snapshot",
         "pool delete",
@@ -42,7 +42,7 @@ std::string_view name_of(const Record& record) noexcept {
         "activation set",
         "container moved",
     };
-    return record.index() < kNames.size() ? kNames[record.index()] : "none";
+    return record.index() < names.size() ? names[record.index()] : "none";
 }
 
 Record record_of(const PoolOperation& operation, bool origin_active) {

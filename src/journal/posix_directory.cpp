@@ -139,7 +139,8 @@ public:
     }
 
 private:
-    std::unique_ptr<JournalFile> made(std::string_view name, Fd fd, const char* action) {
+    [[nodiscard]] std::unique_ptr<JournalFile>
+    made(std::string_view name, Fd fd, const char* action) const {
         if (!fd.is_open())
             throw SystemError(errno, fmt::format("{} {}", action, path_of(name)));
         return std::make_unique<PosixFile>(path_of(name), std::move(fd));
