@@ -1,24 +1,13 @@
 #include "rpc/error_fault.hpp"
 
-#include <array>
 #include <new>
 #include <string>
+
+#include "base/error_kinds.hpp"
 
 namespace thinsnap::rpc {
 
 namespace {
-
-constexpr std::array kKinds{Errc::invalid_argument,
-                            Errc::not_found,
-                            Errc::already_exists,
-                            Errc::precondition,
-                            Errc::busy,
-                            Errc::no_space,
-                            Errc::read_only,
-                            Errc::corrupt,
-                            Errc::io,
-                            Errc::unsupported,
-                            Errc::internal};
 
 Fault failed(Errc kind, std::string message) {
     const FaultCode code = kind == Errc::internal ? FaultCode::internal_error : FaultCode::failed;
@@ -28,7 +17,7 @@ Fault failed(Errc kind, std::string message) {
 Errc kind_of(const Fault& fault) {
     const auto kind = fault.data().find("kind");
     if (kind != fault.data().end() && kind->is_string())
-        for (const Errc known : kKinds)
+        for (const Errc known : kErrorKinds)
             if (kind->get<std::string>() == to_string(known))
                 return known;
     return fault.code() == FaultCode::invalid_params ? Errc::invalid_argument : Errc::internal;

@@ -2,6 +2,8 @@
 
 #include <thinsnap/error.hpp>
 
+#include "base/error_kinds.hpp"
+
 /// \file
 /// The one place that turns an outcome into a process status. The table stands in EXIT STATUS of
 /// every tool's man page; scripts rely on it. A server tells its clients the status as well.
@@ -45,16 +47,7 @@ inline constexpr int kExitSignalBase = 128; ///< plus the signal's number: 130 f
 
 /// The kind that ends in that status; internal for any other.
 [[nodiscard]] constexpr Errc kind_of(int status) noexcept {
-    for (const Errc kind : {Errc::invalid_argument,
-                            Errc::not_found,
-                            Errc::already_exists,
-                            Errc::precondition,
-                            Errc::busy,
-                            Errc::no_space,
-                            Errc::read_only,
-                            Errc::corrupt,
-                            Errc::io,
-                            Errc::unsupported})
+    for (const Errc kind : kErrorKinds)
         if (exit_status(kind) == status)
             return kind;
     return Errc::internal;

@@ -1,4 +1,3 @@
-#include <array>
 #include <cerrno>
 #include <set>
 #include <string_view>
@@ -6,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include <thinsnap/error.hpp>
+
+#include "base/error_kinds.hpp"
 
 namespace thinsnap::test {
 
@@ -48,21 +49,10 @@ TEST_SUITE("base.error") {
     }
 
     TEST_CASE("each kind has a word of its own") {
-        constexpr std::array kKinds{Errc::invalid_argument,
-                                    Errc::not_found,
-                                    Errc::already_exists,
-                                    Errc::precondition,
-                                    Errc::busy,
-                                    Errc::no_space,
-                                    Errc::read_only,
-                                    Errc::corrupt,
-                                    Errc::io,
-                                    Errc::unsupported,
-                                    Errc::internal};
         std::set<std::string_view> words;
-        for (const Errc kind : kKinds)
+        for (const Errc kind : kErrorKinds)
             words.insert(to_string(kind));
-        CHECK(words.size() == kKinds.size());
+        CHECK(words.size() == kErrorKinds.size());
         CHECK(to_string(Errc::no_space) == "no_space");
     }
 }
