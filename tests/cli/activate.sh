@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/cli/mount_lib.sh
 source "$(dirname "$0")/mount_lib.sh"
 need_root
-need_mounts
+need_devices
 need_tool jq
 need_tool mkfs.ext4
 daemon=$(readlink -f "$2")
@@ -38,14 +38,14 @@ check test "$(blockdev --getsize64 "$device")" = $((256 << 20))
 check test "$(blockdev --getss "$device")" = 4096
 check test "$(state_of web)" = active
 check test "$(path_of web)" = "$device"
-check test "$(stat -c %a "$(runtime_directory)")" = 700
+check test "$(stat -c %a "$(runtime_of_pool)")" = 700
 check grep -q 'thinsnapd' "$work/pool/lock"
 check grep -q 'holds the pool' "$work/pool/thinsnapd.log"
 run 6 activate web
 complains "active already, writable, as $device"
 
 rule 'the server holds no file, directory or terminal of whoever started it'
-server=$(server_pid)
+server=$(server_of_pool)
 check test "$(readlink "/proc/$server/cwd")" = /
 check test "$(ps -o sid= -p "$server" | tr -d ' ')" = "$server"
 find "/proc/$server/fd" -type l -printf '%l\n' >"$work/fds"
@@ -194,7 +194,7 @@ run 0 create web --size 256M
 run 0 create idle --size 256M
 run 0 mount web "$work/mnt"
 run 0 activate idle
-server=$(server_pid)
+server=$(server_of_pool)
 kill -TERM "$server"
 eventually is_in_state idle inactive
 check grep -q 'stays for now (signal 15): web is active as /dev/loop' "$work/pool/thinsnapd.log"
@@ -208,7 +208,7 @@ check kill -0 "$server"
 run 0 umount web
 eventually has_ended "$server"
 check test ! -e "$work/pool/socket"
-check test ! -e "$(runtime_directory)"
+check test ! -e "$(runtime_of_pool)"
 run 0 cat web:/still
 prints still
 
@@ -217,7 +217,7 @@ run 0 mount web "$work/mnt"
 run 0 activate idle
 echo synced >"$work/mnt/synced"
 sync "$work/mnt/synced"
-kill -KILL "$(server_pid)"
+kill -KILL "$(server_of_pool)"
 eventually is_in_state web lost
 run 0 create next --size 256M
 check grep -q "warning: thinsnapd died while web was active as .*, mounted on $work/mnt" "$work/err"
@@ -227,7 +227,7 @@ check test "$(state_of web) $(state_of idle)" = 'inactive inactive'
 eventually no_loops
 run 0 mount web "$work/mnt"
 check test "$(cat "$work/mnt/synced")" = synced
-kill -KILL "$(server_pid)"
+kill -KILL "$(server_of_pool)"
 run 0 mount web "$work/mnt" # by a server that is started for it
 check grep -q "warning: thinsnapd died while web was active" "$work/err"
 check test "$(cat "$work/mnt/synced")" = synced
@@ -236,7 +236,7 @@ run 0 pool check
 
 rule 'who only reads cleans up as well, and only once'
 run 0 mount web "$work/mnt"
-kill -KILL "$(server_pid)"
+kill -KILL "$(server_of_pool)"
 run 0 pool status
 check grep -q 'warning: thinsnapd died while web was active' "$work/err"
 check test ! -e "$work/mnt/synced"
@@ -246,7 +246,7 @@ check test "$(state_of web)" = inactive
 
 rule 'a mount whose server has died can be unmounted'
 run 0 mount web "$work/mnt"
-kill -KILL "$(server_pid)"
+kill -KILL "$(server_of_pool)"
 run 0 umount "$work/mnt"
 check test "$(state_of web)" = inactive
 
@@ -255,7 +255,7 @@ run 0 mount web "$work/mnt" --persist
 run 0 activate idle --persist --read-only
 run 0 list --json
 json '[.containers[] | select(.persistent) | .name] == ["idle", "web"]'
-kill -KILL "$(server_pid)"
+kill -KILL "$(server_of_pool)"
 run 0 activate --all
 check test "$(cat "$work/mnt/synced")" = synced
 check test "$(state_of idle)" = active
@@ -277,7 +277,7 @@ run 0 deactivate web
 rule 'of what is persistent one that fails does not keep the others down'
 run 0 mount web "$work/other" --persist
 run 0 mount next "$work/mnt" --persist
-kill -KILL "$(server_pid)"
+kill -KILL "$(server_of_pool)"
 run 0 list # nothing is cleaned up yet
 umount -l "$work/other" "$work/mnt"
 rmdir "$work/other"
@@ -321,7 +321,7 @@ done
 printf '' >"$work/pool/thinsnap.toml"
 
 rule 'many commands at once start one server'
-kill -TERM "$(server_pid)"
+kill -TERM "$(server_of_pool)"
 eventually is_free
 pids=()
 for i in 1 2 3 4 5 6; do
@@ -339,9 +339,9 @@ json '[.containers[] | select(.state == "active")] | length == 6'
 run 0 rm c1 c2 c3 c4 c5 c6 --force
 
 rule 'a server that nobody needs any more ends and leaves nothing behind'
-kill -TERM "$(server_pid)"
+kill -TERM "$(server_of_pool)"
 eventually is_free
-check test ! -e "$(runtime_directory)"
+check test ! -e "$(runtime_of_pool)"
 no_loops || fail 'loop devices are left'
 "$daemon" --idle-timeout 0.3 --background
 run 0 mount web "$work/mnt"

@@ -4,6 +4,8 @@
 
 # shellcheck source=tests/interop/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/support/pool_server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/pool_server.sh"
 at_end take_down
 interop=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")")
 runtime=
@@ -19,19 +21,7 @@ need_server() {
 make_pool() {
     run 0 pool create --size "$1"
     mkdir "$work/at"
-    runtime=/run/thinsnap/$("$program" pool status --json | jq -r .uuid)
-}
-
-# The pid of the pool's server, or nothing.
-server_of_pool() {
-    local pid
-    pid=$(sed -n 's/^\([0-9]*\) (.*thinsnapd .*/\1/p' "$THINSNAP_POOL/lock" 2>/dev/null)
-    [[ -z $pid ]] || ! grep -qsxF thinsnapd "/proc/$pid/comm" || echo "$pid"
-}
-
-# The loop devices of the pool, a name a line.
-loops_of_pool() {
-    { grep -ls "^$runtime/" /sys/block/loop*/loop/backing_file || true; } | cut -d / -f 4
+    runtime=$(runtime_of_pool)
 }
 
 # mount_container NAME [OPTION...]: at $work/at/NAME.
@@ -68,25 +58,13 @@ end_server() {
     check test ! -e "$runtime"
     ! grep -qF " $runtime/" /proc/self/mountinfo || fail "$runtime is still mounted"
 }
-no_server() { [[ -z $(server_of_pool) ]]; }
 
 # Whatever state things are in.
 take_down() {
-    local group loop pid
+    local group
     for group in $(jobs -p); do
         kill -KILL -- "-$group" 2>/dev/null
     done
     unmount_all 2>/dev/null
-    { findmnt -rno TARGET | grep "^$work/" | sort -r | xargs -r -n 1 umount -l; } 2>/dev/null
-    pid=$(server_of_pool)
-    if [[ -n $pid ]]; then
-        kill -TERM "$pid"
-        timeout 10 tail --pid="$pid" -f /dev/null || kill -KILL "$pid"
-    fi
-    [[ -n $runtime ]] || return
-    for loop in $(loops_of_pool); do
-        losetup -d "/dev/$loop"
-    done
-    ! grep -qF " $runtime/devices " /proc/self/mountinfo || umount -l "$runtime/devices"
-    rm -f "$runtime"/active/* && rmdir "$runtime"/* "$runtime" 2>/dev/null
+    take_down_server
 }
