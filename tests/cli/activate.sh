@@ -340,7 +340,7 @@ run 0 rm c1 c2 c3 c4 c5 c6 --force
 
 rule 'a server that nobody needs any more ends and leaves nothing behind'
 kill -TERM "$(server_of_pool)"
-eventually is_free
+eventually no_server
 check test ! -e "$(runtime_of_pool)"
 no_loops || fail 'loop devices are left'
 "$daemon" --idle-timeout 0.3 --background

@@ -147,6 +147,9 @@ run 0 pool status --json
 json '.data.below_low_water and .metadata.below_low_water'
 check test "$(jq -s length "$work/err")" = 2
 check grep -q '{"warning":".* left for metadata, below the low-water mark' "$work/err"
+run 3 device delete 9
+check grep -q 'warning: .* left for data, below the low-water mark' "$work/err"
+complains 'thin device 9'
 printf '[space]\nlow-mark = 1\n' >"$work/pool/thinsnap.toml"
 run 2 pool status
 complains "$work/pool/thinsnap.toml:2: space.low-mark"

@@ -15,7 +15,7 @@ is_free() { [[ ! -e $THINSNAP_POOL/socket ]]; }
 
 # shellcheck disable=SC2317 # called by trap
 cleanup_mounts() {
-    take_down_server
+    take_down_server || true
     cleanup
 }
 trap cleanup_mounts EXIT

@@ -56,16 +56,17 @@ void warn_in_json(const std::string& text) {
     write_line(line_of({{"warning", text}}));
 }
 
-/// Behind what was asked for, whatever that was.
+/// Behind what was asked for, whatever that was and whether it came about.
 void warn_of_pool(const Request& request) {
+    if (request.pool.empty())
+        return;
     if (const auto pool = app::glance_at_pool(request.pool))
         for (const std::string& text : app::warnings_of(*pool))
             (request.json ? warn_in_json : warn)(text);
 }
 
-int run(const std::vector<std::string>& arguments) {
+int carry_out(const Request& request) {
     Output out;
-    const Request request = parse_command_line(arguments);
     int status = kExitOk;
     if (request.command == nullptr || !request.text.empty()) {
         out.text(request.text);
@@ -81,9 +82,19 @@ int run(const std::vector<std::string>& arguments) {
             app::disregard_interrupts();
     }
     out.flush();
-    if (!request.pool.empty())
-        warn_of_pool(request);
     return status;
+}
+
+int run(const std::vector<std::string>& arguments) {
+    const Request request = parse_command_line(arguments);
+    try {
+        const int status = carry_out(request);
+        warn_of_pool(request);
+        return status;
+    } catch (...) {
+        warn_of_pool(request);
+        throw;
+    }
 }
 
 /// A standard descriptor that is closed would be taken by the first file that is opened, and what
