@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <unistd.h>
 
 #include "attach/loop_device.hpp"
-#include "attach/runtime_directory.hpp"
 
 namespace thinsnap::attach {
 
@@ -20,28 +20,28 @@ std::optional<RuntimeDirectory> find_directory(const std::string& pool_uuid) {
     return own ? RuntimeDirectory::find(*own, pool_uuid) : std::nullopt;
 }
 
-bool is_served(const ActiveRecord& record, const RuntimeDirectory& directory) {
-    const auto loop = find_loop(record.loop_number);
-    return is_alive(record.server) && loop &&
-           loop->backing_file ==
-               directory.devices() + "/" + std::to_string(record.device.id.value());
+/// The loop device, if it stands on the device's file still.
+std::optional<LoopInfo> loop_of(const ActiveRecord& record, const RuntimeDirectory& directory) {
+    auto loop = find_loop(record.loop_number);
+    const auto file = directory.devices() + "/" + std::to_string(record.device.id.value());
+    return loop && loop->backing_file == file ? std::move(loop) : std::nullopt;
 }
 
 } // namespace
 
-std::optional<std::vector<SeenDevice>> see_active_devices(const std::string& pool_uuid) {
+std::vector<SeenDevice> see_active_devices(const RuntimeDirectory& directory) {
     std::vector<SeenDevice> seen;
-    const auto directory = find_directory(pool_uuid);
-    if (!directory)
-        return seen;
-    if (::access(directory->path().c_str(), R_OK | X_OK) != 0)
-        return std::nullopt;
     std::set<dev_t> numbers;
-    for (const ActiveRecord& record : directory->read()) {
-        seen.push_back({.device = record.device, .is_lost = !is_served(record, *directory)});
-        if (const auto loop = find_loop(record.loop_number))
+    for (const ActiveRecord& record : directory.read()) {
+        const auto loop = loop_of(record, directory);
+        const bool is_lost = !is_alive(record.server);
+        if (!loop && !is_lost)
+            continue; // on its way in or out
+        seen.push_back({.device = record.device, .is_lost = is_lost});
+        if (loop) {
             seen.back().device.device = loop->device;
-        numbers.insert(seen.back().device.device);
+            numbers.insert(loop->device);
+        }
     }
     if (seen.empty())
         return seen;
@@ -51,6 +51,15 @@ std::optional<std::vector<SeenDevice>> see_active_devices(const std::string& poo
                 device.mounts.push_back(place);
     std::ranges::sort(seen, {}, [](const SeenDevice& device) { return device.device.id; });
     return seen;
+}
+
+std::optional<std::vector<SeenDevice>> see_active_devices(const std::string& pool_uuid) {
+    const auto directory = find_directory(pool_uuid);
+    if (!directory)
+        return std::vector<SeenDevice>();
+    if (::access(directory->path().c_str(), R_OK | X_OK) != 0)
+        return std::nullopt;
+    return see_active_devices(*directory);
 }
 
 } // namespace thinsnap::attach

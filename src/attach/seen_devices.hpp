@@ -6,6 +6,7 @@
 
 #include "attach/activator.hpp"
 #include "attach/mounts.hpp"
+#include "attach/runtime_directory.hpp"
 
 namespace thinsnap::attach {
 
@@ -22,5 +23,7 @@ struct SeenDevice {
 /// Cost: nothing active: one look. Else every mount namespace is looked at once.
 [[nodiscard]] std::optional<std::vector<SeenDevice>>
 see_active_devices(const std::string& pool_uuid);
+/// Those that one directory tells of.
+[[nodiscard]] std::vector<SeenDevice> see_active_devices(const RuntimeDirectory& directory);
 
 } // namespace thinsnap::attach
