@@ -16,7 +16,6 @@
 #include <fuse3/fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -24,6 +23,8 @@
 
 #include <thinsnap/error.hpp>
 
+#include "attach/fuse_session.hpp"
+#include "attach/request_buffers.hpp"
 #include "attach/writeback.hpp"
 #include "base/fd.hpp"
 
@@ -31,46 +32,7 @@ namespace thinsnap::attach {
 
 namespace {
 
-constexpr std::size_t kPage = 4096;
-constexpr std::size_t kHugePage = std::size_t{2} << 20U;
 constexpr std::size_t kWriteHeader = sizeof(fuse_in_header) + sizeof(fuse_write_in);
-/// A request's header ends at a page's end, its payload starts at the next.
-constexpr std::size_t kBuffer = kPage + kMaxPayload;
-
-/// Memory for all threads; see FuseMount. Huge pages, locking and keeping it from children are
-/// wishes: without them it works as well, only slower or with more risk.
-class RequestBuffers {
-public:
-    explicit RequestBuffers(unsigned count)
-        : size_((count * kBuffer + kHugePage - 1) / kHugePage * kHugePage + kHugePage) {
-        void* const mapped =
-            ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (mapped == MAP_FAILED)
-            throw SystemError(errno, fmt::format("allocating {} bytes for requests", size_));
-        memory_ = static_cast<std::byte*>(mapped);
-        std::size_t space = size_;
-        void* aligned = mapped;
-        std::align(kHugePage, size_ - kHugePage, aligned, space);
-        first_ = static_cast<std::byte*>(aligned);
-        ::madvise(first_, count * kBuffer, MADV_HUGEPAGE);
-        ::madvise(first_, count * kBuffer, MADV_DONTFORK);
-        for (std::size_t at = 0; at < count * kBuffer; at += kPage)
-            first_[at] = std::byte{0}; // here now, not when memory is short
-        ::mlock(first_, count * kBuffer);
-    }
-    RequestBuffers(const RequestBuffers&) = delete;
-    RequestBuffers& operator=(const RequestBuffers&) = delete;
-    ~RequestBuffers() { ::munmap(memory_, size_); }
-
-    [[nodiscard]] std::span<std::byte> of(unsigned thread) const {
-        return {first_ + thread * kBuffer, kBuffer};
-    }
-
-private:
-    std::size_t size_;
-    std::byte* memory_ = nullptr;
-    std::byte* first_ = nullptr;
-};
 
 // The descriptor on which the calling thread's request came: the answer goes there too.
 int& own_descriptor() {
@@ -110,24 +72,6 @@ Fd clone_of(const Fd& fuse) {
     return clone;
 }
 
-struct DestroySession {
-    void operator()(fuse_session* session) const noexcept { fuse_session_destroy(session); }
-};
-using Session = std::unique_ptr<fuse_session, DestroySession>;
-
-Session make_session(FuseServer& server) {
-    std::string name = "thinsnap";
-    std::string max_read = fmt::format("-omax_read={}", kMaxPayload);
-    std::array<char*, 2> arguments{name.data(), max_read.data()};
-    fuse_args args{static_cast<int>(arguments.size()), arguments.data(), 0};
-    Session session(
-        fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), &server));
-    fuse_opt_free_args(&args); // libfuse has put its own copy there
-    if (!session)
-        throw Error(Errc::internal, "libfuse refuses to make a session");
-    return session;
-}
-
 } // namespace
 
 struct FuseMount::Parts {
@@ -141,7 +85,7 @@ struct FuseMount::Parts {
 
     std::string directory;
     RequestBuffers buffers;
-    Session session;
+    FuseSession session;
     std::vector<Fd> descriptors; ///< one for each thread
     Fd root;                     ///< the mount's root directory, O_PATH
     std::atomic<pid_t> stopper = 0;
