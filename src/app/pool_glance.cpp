@@ -16,7 +16,7 @@ namespace thinsnap::app {
 
 namespace {
 
-constexpr int kAttempts = 3; ///< it may be written at this moment
+constexpr int kReadAttempts = 3; ///< it may be written at this moment
 constexpr std::uint64_t kMetadataBlock = 4096;
 
 thin::Superblock read_superblock(const PoolPaths& paths) {
@@ -25,7 +25,7 @@ thin::Superblock read_superblock(const PoolPaths& paths) {
         try {
             return thin::read_superblock(metadata);
         } catch (const Error&) {
-            if (attempt == kAttempts)
+            if (attempt == kReadAttempts)
                 throw;
         }
     }

@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kBlockSize = 4096;
+constexpr std::uint32_t kLogicalBlock = 4096;
 constexpr std::string_view kDeleted = " (deleted)"; // what the kernel puts behind a name
 constexpr int kAttempts = 100;                      // against others who take the same free number
 
@@ -37,7 +37,7 @@ std::string path_of_number(unsigned number) {
 loop_config make_config(const Fd& file, const LoopOptions& options) {
     loop_config config{};
     config.fd = static_cast<std::uint32_t>(file.get());
-    config.block_size = kBlockSize;
+    config.block_size = kLogicalBlock;
     config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
     if (options.direct_io)
         config.info.lo_flags |= LO_FLAGS_DIRECT_IO;

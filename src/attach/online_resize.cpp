@@ -14,7 +14,7 @@ namespace thinsnap::attach {
 
 namespace {
 
-constexpr std::uint64_t kBlockSize = 4096;
+constexpr std::uint64_t kExt4Block = 4096;
 /// EXT4_IOC_RESIZE_FS, which no header for programs has.
 constexpr unsigned long kResize = _IOW('f', 16, std::uint64_t);
 
@@ -22,7 +22,7 @@ constexpr unsigned long kResize = _IOW('f', 16, std::uint64_t);
 
 void grow_mounted(const MountPlace& place, std::uint64_t size) {
     const Fd root = open_file(reachable_path(place), O_RDONLY | O_DIRECTORY);
-    std::uint64_t blocks = size / kBlockSize;
+    std::uint64_t blocks = size / kExt4Block;
     if (::ioctl(root.get(), kResize, &blocks) == 0)
         return;
     const std::string what =

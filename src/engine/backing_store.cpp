@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kWindow = 4U << 20U;
 constexpr std::uint64_t kNoSpace = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t kPiece = 1U << 20U; // most that fill() has in memory
+constexpr std::size_t kFillPiece = 1U << 20U; // most that fill() has in memory
 
 std::span<std::byte> scratch(std::size_t size) {
     thread_local AlignedBuffer buffer;
@@ -53,8 +53,8 @@ void BackingStore::fill(DataChunk chunk,
                         std::uint64_t offset,
                         std::span<const std::byte> data) {
     const std::uint64_t data_end = offset + data.size();
-    for (std::uint64_t at = 0; at < chunk_size_; at += kPiece) {
-        const std::uint64_t end = std::min<std::uint64_t>(at + kPiece, chunk_size_);
+    for (std::uint64_t at = 0; at < chunk_size_; at += kFillPiece) {
+        const std::uint64_t end = std::min<std::uint64_t>(at + kFillPiece, chunk_size_);
         const std::uint64_t from = std::clamp(offset, at, end);
         const std::uint64_t to = std::clamp(data_end, at, end);
         if (from == at && to == end) {

@@ -14,8 +14,8 @@ namespace thinsnap::ext4 {
 
 namespace {
 
-constexpr std::size_t kHeader = 12;
-constexpr std::size_t kEntry = 12;
+constexpr std::size_t kNodeHeader = 12;
+constexpr std::size_t kNodeEntry = 12;
 constexpr std::uint32_t kMaxDepth = 5; // Linux fs/ext4/ext4_extents.h, EXT4_MAX_EXTENT_DEPTH
 constexpr std::uint32_t kMaxWritten = 32768;
 constexpr std::uint64_t kEndOfFile = 1ULL << 32U;
@@ -59,7 +59,7 @@ private:
 
     [[nodiscard]] std::vector<NodeEntry>
     parse(std::span<const std::byte> node, std::uint32_t depth, Range range) const {
-        const std::size_t room = (node.size() - kHeader) / kEntry;
+        const std::size_t room = (node.size() - kNodeHeader) / kNodeEntry;
         const std::size_t count = load_le<std::uint16_t>(node, 2);
         const std::size_t max = load_le<std::uint16_t>(node, 4);
         if (load_le<std::uint16_t>(node, 0) != EXT3_EXT_MAGIC || max > room || count > max ||
@@ -69,7 +69,7 @@ private:
         std::vector<NodeEntry> entries(count);
         std::uint64_t end = range.begin;
         for (std::size_t i = 0; i < count; ++i) {
-            const auto bytes = node.subspan(kHeader + i * kEntry, kEntry);
+            const auto bytes = node.subspan(kNodeHeader + i * kNodeEntry, kNodeEntry);
             entries[i] = depth == 0 ? leaf_entry(bytes) : index_entry(bytes);
             if (entries[i].logical < end || entries[i].logical + entries[i].count > range.end)
                 fail(fmt::format("extents at block {} out of order", entries[i].logical));
@@ -121,8 +121,8 @@ private:
         std::array<std::byte, kBlockSize> node{};
         io_.read(child.physical, node);
         const std::size_t max = load_le<std::uint16_t>(node, 4);
-        if (max > (kBlockSize - kHeader - sizeof(std::uint32_t)) / kEntry ||
-            load_le<std::uint32_t>(node, kHeader + max * kEntry) !=
+        if (max > (kBlockSize - kNodeHeader - sizeof(std::uint32_t)) / kNodeEntry ||
+            load_le<std::uint32_t>(node, kNodeHeader + max * kNodeEntry) !=
                 extent_block_checksum(tree_.seed, node, max))
             fail(fmt::format("extent node in block {}: wrong checksum", child.physical));
         const auto entries = parse(node, depth, range);

@@ -11,8 +11,6 @@ namespace thinsnap::ext4 {
 
 namespace {
 
-constexpr std::uint32_t kChunkBlocks = 16;
-
 std::uint64_t first_block_of(std::uint32_t group) {
     return std::uint64_t{group} * kBlocksPerGroup;
 }

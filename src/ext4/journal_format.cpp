@@ -26,10 +26,10 @@ constexpr std::size_t kUsersAt = 64;
 constexpr std::size_t kChecksumTypeAt = 80;
 constexpr std::size_t kHeadAt = 88;
 constexpr std::size_t kChecksumAt = 252;
-constexpr std::size_t kSuperblockSize = 1024;
+constexpr std::size_t kJournalSuperblockSize = 1024;
 constexpr std::uint8_t kCrc32c = 4; // JBD2_CRC32C_CHKSUM
 
-constexpr std::size_t kHeader = 12;
+constexpr std::size_t kJournalHeader = 12;
 constexpr std::size_t kUuid = 16;
 constexpr std::size_t kCommitChecksumAt = 16;
 constexpr std::size_t kTail = 4;
@@ -57,7 +57,7 @@ checksum_without(std::span<const std::byte> bytes, std::size_t at, std::uint32_t
 }
 
 std::uint32_t superblock_checksum(std::span<const std::byte> block) {
-    return checksum_without(block.first(kSuperblockSize), kChecksumAt, kCrc32cStart);
+    return checksum_without(block.first(kJournalSuperblockSize), kChecksumAt, kCrc32cStart);
 }
 
 /// Bytes of a tag. Source: Linux fs/jbd2/journal.c, journal_tag_bytes().
@@ -141,7 +141,7 @@ std::vector<JournalTag> unpack_journal_tags(std::span<const std::byte> block,
     const std::size_t size = tag_size(journal);
     const std::size_t end = end_of_content(journal);
     std::vector<JournalTag> tags;
-    std::size_t at = kHeader;
+    std::size_t at = kJournalHeader;
     while (at + size <= end) {
         const std::uint32_t flags = v3 ? load_be32(block, at + 4) : load_be16(block, at + 6);
         JournalTag tag;
@@ -162,11 +162,11 @@ std::vector<std::uint64_t> unpack_revoked(std::span<const std::byte> block,
                                           const JournalSuperblock& journal) {
     const bool wide = (journal.features & kJournal64Bit) != 0;
     const std::size_t size = wide ? 8 : 4;
-    const std::size_t end = load_be32(block, kHeader);
+    const std::size_t end = load_be32(block, kJournalHeader);
     if (end > end_of_content(journal))
         throw Error(Errc::corrupt, fmt::format("journal: a revoke block of {} bytes", end));
     std::vector<std::uint64_t> blocks;
-    for (std::size_t at = kHeader + 4; at + size <= end; at += size)
+    for (std::size_t at = kJournalHeader + 4; at + size <= end; at += size)
         blocks.push_back(wide
                              ? std::uint64_t{load_be32(block, at)} << 32U | load_be32(block, at + 4)
                              : load_be32(block, at));

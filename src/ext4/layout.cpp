@@ -11,7 +11,6 @@ namespace thinsnap::ext4 {
 namespace {
 
 constexpr std::uint32_t kMaxClusterGroups = 10240; // whose bitmaps fit into one group
-constexpr std::uint32_t kChunkBlocks = 16;         // 64 KiB
 constexpr std::uint32_t kLeastContent = 64;        // blocks of a short last group
 constexpr std::uint64_t kLeastRoomToGrow = 1ULL << 40U;
 constexpr std::uint64_t kMostRoomToGrow = 1ULL << 44U;

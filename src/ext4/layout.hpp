@@ -34,6 +34,7 @@ namespace thinsnap::ext4 {
 inline constexpr std::uint32_t kLayoutVersion = 1;
 
 inline constexpr std::uint32_t kBlocksPerGroup = 32768;
+inline constexpr std::uint32_t kChunkBlocks = 16; ///< 64 KiB
 inline constexpr std::uint32_t kInodesPerGroup = 8192;
 inline constexpr std::uint32_t kInodeSize = 256;
 inline constexpr std::uint32_t kTableBlocks = kInodesPerGroup * kInodeSize / kBlockSize;

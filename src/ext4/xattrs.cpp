@@ -18,7 +18,7 @@ namespace thinsnap::ext4 {
 namespace {
 
 constexpr std::uint32_t kMagic = EXT2_EXT_ATTR_MAGIC;
-constexpr std::size_t kEntry = sizeof(ext2_ext_attr_entry);
+constexpr std::size_t kXattrEntry = sizeof(ext2_ext_attr_entry);
 constexpr std::size_t kBlockHeader = sizeof(ext2_ext_attr_header);
 
 std::string to_text(std::span<const std::byte> bytes) {
@@ -70,10 +70,10 @@ private:
                 fail("xattrs without an end");
             if (load_le<std::uint32_t>(area, at) == 0)
                 return;
-            if (area.size() - at < kEntry)
+            if (area.size() - at < kXattrEntry)
                 fail("xattrs without an end");
             const std::size_t name = std::to_integer<std::size_t>(area[at]);
-            const std::size_t length = (kEntry + name + 3) / 4 * 4;
+            const std::size_t length = (kXattrEntry + name + 3) / 4 * 4;
             if (area.size() - at < length)
                 fail(fmt::format("an xattr's name of {} bytes", name));
             read_entry(area, at, name);
@@ -86,7 +86,7 @@ private:
         const std::size_t offset = load_le<std::uint16_t>(area, at + 2);
         const std::uint32_t inode = load_le<std::uint32_t>(area, at + 4);
         const std::size_t size = load_le<std::uint32_t>(area, at + 8);
-        const std::string rest = to_text(area.subspan(at + kEntry, name_length));
+        const std::string rest = to_text(area.subspan(at + kXattrEntry, name_length));
         const auto* const prefix = std::ranges::find(kXattrPrefixes, index, &XattrPrefix::index);
         const bool whole = prefix != kXattrPrefixes.end() && !prefix->text.ends_with('.');
         if (prefix == kXattrPrefixes.end() || rest.empty() != whole ||

@@ -220,13 +220,13 @@ private:
     std::uint32_t seed_ = 0;
 };
 
-struct Bytes {
+struct FileBytes {
     std::unique_ptr<std::byte[]> data; // NOLINT(*-avoid-c-arrays) not to be filled with zeros first
     std::size_t size = 0;
     [[nodiscard]] std::span<const std::byte> span() const { return {data.get(), size}; }
 };
 
-std::optional<Bytes> load(JournalDirectory& directory) {
+std::optional<FileBytes> load(JournalDirectory& directory) {
     const auto file = directory.open(kFileName, true);
     if (!file)
         return std::nullopt;
@@ -237,7 +237,7 @@ std::optional<Bytes> load(JournalDirectory& directory) {
                                 directory.path_of(kFileName),
                                 size,
                                 kMaxFile));
-    Bytes bytes{std::make_unique_for_overwrite<std::byte[]>(size), size};
+    FileBytes bytes{std::make_unique_for_overwrite<std::byte[]>(size), size};
     bytes.size = file->read(0, {bytes.data.get(), bytes.size});
     return bytes;
 }
@@ -254,8 +254,8 @@ Contents give(Contents&& contents,
     return std::move(contents);
 }
 
-bool differs(const Bytes& a, const Bytes& b, const Damage& where) {
-    const auto part = [&](const Bytes& bytes) {
+bool differs(const FileBytes& a, const FileBytes& b, const Damage& where) {
+    const auto part = [&](const FileBytes& bytes) {
         const std::size_t to = std::min(where.to, bytes.size);
         return bytes.span().subspan(std::min(where.from, to), to - std::min(where.from, to));
     };

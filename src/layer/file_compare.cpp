@@ -13,7 +13,7 @@ using ext4::FileType;
 using ext4::InodeInfo;
 using ext4::InodeNumber;
 
-constexpr std::uint64_t kPiece = std::uint64_t{256} << 10U;
+constexpr std::uint64_t kComparePiece = std::uint64_t{256} << 10U;
 
 /// What has been written; the rest reads as zeros.
 std::vector<FileExtent> written_extents(const FileSystem& fs, InodeNumber number) {
@@ -109,7 +109,7 @@ bool FileCompare::same_content(const InodeInfo& lower, const InodeInfo& upper) c
         if (!a.hole && !b.hole && a.physical == b.physical) {
             const std::uint64_t same = first_changed(a.physical, end - offset) - a.physical;
             offset += same;
-            end = std::min(end, offset + kPiece);
+            end = std::min(end, offset + kComparePiece);
         }
         if (!(a.hole && b.hole) && !same_bytes(lower, upper, offset, end - offset))
             return false;
@@ -124,7 +124,7 @@ bool FileCompare::same_bytes(const InodeInfo& lower,
                              std::uint64_t length) const {
     if (length == 0)
         return true;
-    std::vector<std::byte> a(std::min(length, kPiece));
+    std::vector<std::byte> a(std::min(length, kComparePiece));
     std::vector<std::byte> b(a.size());
     for (std::uint64_t done = 0; done < length; done += a.size()) {
         if (check_cancelled_)

@@ -8,7 +8,7 @@ namespace thinsnap::layer {
 
 namespace {
 
-[[noreturn]] void refuse(std::string_view what) {
+[[noreturn]] void refuse_name(std::string_view what) {
     throw Error(Errc::corrupt, std::string(what));
 }
 
@@ -16,10 +16,10 @@ void add_component(std::vector<std::string_view>& components, std::string_view p
     if (part.empty() || part == ".")
         return;
     if (part == "..")
-        refuse("a name with a component '..'");
+        refuse_name("a name with a component '..'");
     const bool whiteout = part.substr(0, kWhiteoutPrefix.size()) == kWhiteoutPrefix;
     if (part.size() > kMaxName + (whiteout ? kWhiteoutPrefix.size() : 0))
-        refuse(
+        refuse_name(
             fmt::format("a component of a name has {} bytes, more than {}", part.size(), kMaxName));
     components.push_back(part);
 }
@@ -28,11 +28,11 @@ void add_component(std::vector<std::string_view>& components, std::string_view p
 
 std::vector<std::string_view> split_tar_name(std::string_view name) {
     if (name.empty())
-        refuse("an empty name");
+        refuse_name("an empty name");
     if (name.size() > kMaxPath)
-        refuse(fmt::format("a name of {} bytes, more than {}", name.size(), kMaxPath));
+        refuse_name(fmt::format("a name of {} bytes, more than {}", name.size(), kMaxPath));
     if (name.find('\0') != std::string_view::npos)
-        refuse("a name with a NUL in it");
+        refuse_name("a name with a NUL in it");
     std::vector<std::string_view> components;
     while (!name.empty()) {
         const std::size_t slash = name.find('/');
@@ -54,10 +54,10 @@ std::optional<Whiteout> find_whiteout(const std::vector<std::string_view>& compo
         if (part.substr(0, meta.size()) == meta)
             return Whiteout{Whiteout::Kind::ignored, {}};
         if (!last)
-            refuse("a directory with the name of a whiteout");
+            refuse_name("a directory with the name of a whiteout");
         const std::string_view hidden = part.substr(kWhiteoutPrefix.size());
         if (hidden.empty() || hidden == "." || hidden == "..")
-            refuse("a whiteout of nothing");
+            refuse_name("a whiteout of nothing");
         return Whiteout{Whiteout::Kind::name, hidden};
     }
     return std::nullopt;

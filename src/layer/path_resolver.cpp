@@ -13,9 +13,9 @@ namespace thinsnap::layer {
 namespace {
 
 /// Components that are still to be followed: what is to come next stands last.
-using Names = std::vector<std::string>;
+using Pending = std::vector<std::string>;
 
-void push_target(Names& names, std::string_view target) {
+void push_target(Pending& names, std::string_view target) {
     while (!target.empty()) {
         const std::size_t slash = target.rfind('/');
         const std::size_t begin = slash == std::string_view::npos ? 0 : slash + 1;
@@ -43,7 +43,9 @@ find_in(Tree& tree, const std::vector<ResolvedDirectory::Step>& steps, const std
     return parent ? tree.find(*parent, name) : std::nullopt;
 }
 
-void follow(const std::string& target, std::vector<ResolvedDirectory::Step>& steps, Names& names) {
+void follow(const std::string& target,
+            std::vector<ResolvedDirectory::Step>& steps,
+            Pending& names) {
     if (!target.empty() && target.front() == '/')
         steps.clear();
     push_target(names, target);
@@ -52,7 +54,7 @@ void follow(const std::string& target, std::vector<ResolvedDirectory::Step>& ste
 } // namespace
 
 ResolvedDirectory PathResolver::resolve(std::span<const std::string_view> components) const {
-    Names names(components.rbegin(), components.rend());
+    Pending names(components.rbegin(), components.rend());
     ResolvedDirectory place;
     auto& steps = place.steps;
     unsigned symlinks = 0;

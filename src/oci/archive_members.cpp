@@ -10,7 +10,6 @@ namespace thinsnap::oci {
 
 namespace {
 
-using tar::Block;
 using tar::kBlockSize;
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -42,12 +41,12 @@ std::optional<ArchiveMember> ArchiveMembers::find_next() {
     return std::nullopt;
 }
 
-std::optional<Block> ArchiveMembers::read_header() const {
+std::optional<tar::Block> ArchiveMembers::read_header() const {
     if (at_ == tar_.size)
         return std::nullopt;
     if (tar_.size - at_ < kBlockSize)
         refuse(fmt::format("it ends within a header, at byte {}", tar_.size));
-    Block block{};
+    tar::Block block{};
     tar_.file->read(tar_.offset + at_, block);
     if (tar::is_zero_block(block))
         return std::nullopt;
@@ -65,7 +64,7 @@ std::string ArchiveMembers::read_extension(std::uint64_t size) const {
     return read_text(tar_.part(at_, size), kMaxExtension);
 }
 
-ArchiveMember ArchiveMembers::member_of(const Block& header) {
+ArchiveMember ArchiveMembers::member_of(const tar::Block& header) {
     ArchiveMember member;
     member.name = extensions_.name(header);
     member.type = tar::find_type(header, member.name);
@@ -81,12 +80,12 @@ ArchiveMember ArchiveMembers::member_of(const Block& header) {
     return member;
 }
 
-void ArchiveMembers::skip_sparse_maps(const Block& header) {
+void ArchiveMembers::skip_sparse_maps(const tar::Block& header) {
     bool has_more = tar::field_bytes(header, tar::kGnuIsExtended)[0] != '\0';
     while (has_more) {
         if (tar_.size - at_ < kBlockSize)
             refuse("it ends within a sparse map");
-        Block map{};
+        tar::Block map{};
         tar_.file->read(tar_.offset + at_, map);
         at_ += kBlockSize;
         has_more = tar::field_bytes(map, tar::kGnuMoreIsExtended)[0] != '\0';

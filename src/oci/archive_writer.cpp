@@ -17,7 +17,7 @@ namespace thinsnap::oci {
 
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{256} << 10U;
+constexpr std::size_t kBlobPiece = std::size_t{256} << 10U;
 constexpr std::string_view kBlobs = "blobs/sha256/";
 
 std::string blob_name(const Digest& digest) {
@@ -73,7 +73,7 @@ private:
 template <class Take>
 Digest for_each_piece(ByteSource& source, Take take) {
     Sha256 sum;
-    std::vector<std::byte> scratch(kPiece);
+    std::vector<std::byte> scratch(kBlobPiece);
     for (;;) {
         const auto piece = source.next(scratch);
         if (piece.empty())

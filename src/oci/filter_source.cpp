@@ -17,7 +17,7 @@ namespace thinsnap::oci {
 
 namespace {
 
-constexpr std::size_t kScratch = std::size_t{64} << 10U;
+constexpr std::size_t kFilterScratch = std::size_t{64} << 10U;
 
 constexpr int kOutermostFilter = -1; // for archive_filter_bytes(): the file itself
 
@@ -41,7 +41,7 @@ public:
     FilterSource(Compression compression, ByteSource& in)
         : compression_(compression)
         , in_(in)
-        , scratch_(kScratch)
+        , scratch_(kFilterScratch)
         , archive_(archive_read_new()) {
         if (!archive_)
             throw std::bad_alloc();

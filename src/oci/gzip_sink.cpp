@@ -9,17 +9,13 @@
 
 #include <thinsnap/error.hpp>
 
+#include "oci/octets.hpp"
+
 namespace thinsnap::oci {
 
 namespace {
 
 constexpr std::size_t kBuffer = std::size_t{256} << 10U;
-
-// ISA-L's pointers are to unsigned char, and its input is not const.
-std::uint8_t* as_octets(std::span<const std::byte> bytes) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast,cppcoreguidelines-pro-type-reinterpret-cast)
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(bytes.data()));
-}
 
 } // namespace
 

@@ -11,11 +11,13 @@
 
 #include <thinsnap/error.hpp>
 
+#include "oci/octets.hpp"
+
 namespace thinsnap::oci {
 
 namespace {
 
-constexpr std::size_t kScratch = std::size_t{64} << 10U;
+constexpr std::size_t kGzipScratch = std::size_t{64} << 10U;
 constexpr std::uint8_t kMagicFirst = 0x1F; // RFC 1952, 2.3.1
 
 std::string_view reason(int result) {
@@ -31,17 +33,11 @@ std::string_view reason(int result) {
     }
 }
 
-// ISA-L's pointers are to unsigned char, and its input is not const.
-std::uint8_t* as_octets(std::span<const std::byte> bytes) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast,cppcoreguidelines-pro-type-reinterpret-cast)
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(bytes.data()));
-}
-
 class GzipSource final : public ByteSource {
 public:
     explicit GzipSource(ByteSource& in)
         : in_(in)
-        , scratch_(kScratch)
+        , scratch_(kGzipScratch)
         , state_(std::make_unique<inflate_state>()) {}
 
     std::size_t read(std::span<std::byte> into) override {

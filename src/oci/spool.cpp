@@ -15,7 +15,7 @@ namespace thinsnap::oci {
 
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{256} << 10U;
+constexpr std::size_t kSpoolPiece = std::size_t{256} << 10U;
 
 } // namespace
 
@@ -47,7 +47,7 @@ std::shared_ptr<const InputFile>
 spool(ByteSource& source, const std::string& name, const SpoolOptions& options) {
     Fd fd = make_unnamed_file(options.directory);
     const std::string where = fmt::format("the work file for {} in {}", name, options.directory);
-    std::vector<std::byte> scratch(kPiece);
+    std::vector<std::byte> scratch(kSpoolPiece);
     std::uint64_t total = 0;
     for (;;) {
         if (options.interrupt)

@@ -18,6 +18,7 @@ namespace thinsnap::pdata {
 inline constexpr std::uint32_t kEntriesPerBitmap = (kBlockSize - 16) * 4; // 16320
 inline constexpr std::uint32_t kIndexEntries = 255;                       // MAX_METADATA_BITMAPS
 inline constexpr std::uint32_t kOverflow = 3; // count field: see the overflow tree
+inline constexpr std::uint32_t kOverflowValueSize = 4;
 /// More metadata blocks than this no pool can have (15.88 GiB); what is above is not used.
 inline constexpr std::uint64_t kMaxMetadataBlocks =
     std::uint64_t{kEntriesPerBitmap} * kIndexEntries;

@@ -15,8 +15,6 @@ namespace thinsnap::pdata {
 
 namespace {
 
-constexpr std::uint32_t kOverflowValueSize = 4;
-
 [[noreturn]] void corrupt(DataChunk chunk, std::string_view detail) {
     throw Error(Errc::corrupt,
                 fmt::format("data space map at chunk {}: {}", chunk.value(), detail));

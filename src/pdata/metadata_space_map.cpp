@@ -16,7 +16,6 @@ namespace thinsnap::pdata {
 namespace {
 
 constexpr std::uint32_t kInOverflowTree = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint32_t kOverflowValueSize = 4;
 constexpr MetaBlock kNoBlock{0}; // block 0 is the superblock, never a bitmap
 
 constexpr std::size_t index_offset(std::uint64_t page) {

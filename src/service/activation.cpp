@@ -168,7 +168,7 @@ Json resize(Session& session, const Params& params, Streams&) {
                                      : snapshotter::resize_container(context, name, size));
 }
 
-constexpr Method kMethods[] = {
+constexpr Method kActivationMethods[] = {
     {"container.activate", activate},
     {"container.deactivate", deactivate},
     {"container.persist", persist},
@@ -178,7 +178,7 @@ constexpr Method kMethods[] = {
 } // namespace
 
 std::span<const Method> activation_methods() {
-    return kMethods;
+    return kActivationMethods;
 }
 
 } // namespace thinsnap::service

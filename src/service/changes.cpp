@@ -23,7 +23,7 @@ snapshotter::Difference changes_of(Session& session, const std::string& name) {
             app::check_interrupt};
 }
 
-Json diff(Session& session, const Params& params, Streams& streams) {
+Json diff_container(Session& session, const Params& params, Streams& streams) {
     const std::string name = params.text("name");
     const snapshotter::Difference difference = changes_of(session, name);
     streams.head({{"container", name}});
@@ -70,8 +70,8 @@ Json save(Session& session, const Params& params, Streams& streams) {
     return Json::object();
 }
 
-constexpr Method kMethods[] = {
-    {"container.diff", diff},
+constexpr Method kChangeMethods[] = {
+    {"container.diff", diff_container},
     {"container.commit", commit},
     {"container.export", export_changes},
     {"image.save", save},
@@ -80,7 +80,7 @@ constexpr Method kMethods[] = {
 } // namespace
 
 std::span<const Method> change_methods() {
-    return kMethods;
+    return kChangeMethods;
 }
 
 } // namespace thinsnap::service

@@ -14,7 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// How soon a wait notices that it is not wanted any more.
-constexpr std::chrono::milliseconds kPause{50};
+constexpr std::chrono::milliseconds kRecheck{50};
 
 } // namespace
 
@@ -58,7 +58,7 @@ Claims::Claim Claims::take(Wish wish, const Patience& patience) {
                                     static_cast<double>(patience.timeout.count()) / 1000));
         if (patience.check_interrupt)
             patience.check_interrupt();
-        changed_.wait_until(mutex_, std::min(deadline, now + kPause));
+        changed_.wait_until(mutex_, std::min(deadline, now + kRecheck));
     }
     granted_.push_front(std::move(wish));
     return {this, granted_.begin()};

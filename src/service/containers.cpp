@@ -19,7 +19,7 @@ Json container_facts(const journal::Container& container) {
 
 namespace {
 
-Json create(Session& session, const Params& params, Streams&) {
+Json create_container(Session& session, const Params& params, Streams&) {
     return container_facts(snapshotter::create_container(session.changing(),
                                                          {.name = params.text("name"),
                                                           .image = params.find_text("image"),
@@ -35,7 +35,7 @@ void leave(Session& session, const std::vector<DeviceId>& devices, bool by_force
             session.activations()->take_away(device);
 }
 
-Json remove(Session& session, const Params& params, Streams&) {
+Json remove_containers(Session& session, const Params& params, Streams&) {
     std::vector<std::string> names = params.texts("names");
     snapshotter::Context& context = session.changing();
     std::vector<std::string> unique = names;
@@ -52,15 +52,15 @@ Json remove(Session& session, const Params& params, Streams&) {
     return {{"removed", snapshotter::remove_containers(context, names).names}};
 }
 
-constexpr Method kMethods[] = {
-    {"container.create", create},
-    {"container.remove", remove},
+constexpr Method kContainerMethods[] = {
+    {"container.create", create_container},
+    {"container.remove", remove_containers},
 };
 
 } // namespace
 
 std::span<const Method> container_methods() {
-    return kMethods;
+    return kContainerMethods;
 }
 
 } // namespace thinsnap::service

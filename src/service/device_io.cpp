@@ -89,7 +89,7 @@ void copy_to_file(ThinPool& pool,
         throw SystemError(errno, fmt::format("writing {}", name));
 }
 
-Json read(Session& session, const Params& params, Streams& streams) {
+Json read_device(Session& session, const Params& params, Streams& streams) {
     const DeviceId id = params.device("device");
     const int output = streams.output();
     Range range{.offset = params.find_number("offset").value_or(0)};
@@ -134,7 +134,7 @@ void flush_quietly(BlockDevice& device) {
     }
 }
 
-Json write(Session& session, const Params& params, Streams& streams) {
+Json write_device(Session& session, const Params& params, Streams& streams) {
     const DeviceId id = params.device("device");
     const std::uint64_t offset = params.find_number("offset").value_or(0);
     app::PoolHandle& handle = session.writable_pool();
@@ -175,16 +175,16 @@ Json discard(Session& session, const Params& params, Streams&) {
     return {{"device", id.value()}, {"offset", offset}, {"length", length}};
 }
 
-constexpr Method kMethods[] = {
-    {"device.read", read},
-    {"device.write", write},
+constexpr Method kDeviceIoMethods[] = {
+    {"device.read", read_device},
+    {"device.write", write_device},
     {"device.discard", discard},
 };
 
 } // namespace
 
 std::span<const Method> device_io_methods() {
-    return kMethods;
+    return kDeviceIoMethods;
 }
 
 } // namespace thinsnap::service

@@ -17,7 +17,7 @@ void apply_batch(Session& session, std::span<const PoolOperation> operations) {
     pool.apply(operations, id, id);
 }
 
-Json create(Session& session, const Params& params, Streams&) {
+Json create_device(Session& session, const Params& params, Streams&) {
     const DeviceId id = params.device("device");
     apply_batch(session, std::array{PoolOperation(CreateThin{id})});
     return {{"device", id.value()}};
@@ -30,7 +30,7 @@ Json snapshot(Session& session, const Params& params, Streams&) {
     return {{"device", id.value()}, {"origin", origin.value()}};
 }
 
-Json remove(Session& session, const Params& params, Streams&) {
+Json remove_device(Session& session, const Params& params, Streams&) {
     std::vector<PoolOperation> operations;
     Json ids = Json::array();
     for (const DeviceId id : params.devices("devices")) {
@@ -54,7 +54,7 @@ Json json_of(const DeviceInfo& info, const DeviceUsage& usage, std::uint64_t chu
             {"snapshotted_time", info.snapshotted_time}};
 }
 
-Json list(Session& session, const Params&, Streams& streams) {
+Json list_devices(Session& session, const Params&, Streams& streams) {
     app::PoolHandle& handle = session.readable_pool();
     const auto view = handle.pool().read_view();
     const std::uint64_t chunk_size = handle.pool().chunk_size();
@@ -68,7 +68,7 @@ Json list(Session& session, const Params&, Streams& streams) {
     return Json::object();
 }
 
-Json diff(Session& session, const Params& params, Streams& streams) {
+Json diff_devices(Session& session, const Params& params, Streams& streams) {
     const DeviceId left = params.device("left");
     const DeviceId right = params.device("right");
     app::PoolHandle& handle = session.readable_pool();
@@ -87,18 +87,18 @@ Json diff(Session& session, const Params& params, Streams& streams) {
     return {{"total_chunks", chunks}, {"total_bytes", chunks * chunk_size}};
 }
 
-constexpr Method kMethods[] = {
-    {"device.create", create},
+constexpr Method kDeviceMethods[] = {
+    {"device.create", create_device},
     {"device.snapshot", snapshot},
-    {"device.delete", remove},
-    {"device.list", list},
-    {"device.diff", diff},
+    {"device.delete", remove_device},
+    {"device.list", list_devices},
+    {"device.diff", diff_devices},
 };
 
 } // namespace
 
 std::span<const Method> device_methods() {
-    return kMethods;
+    return kDeviceMethods;
 }
 
 } // namespace thinsnap::service

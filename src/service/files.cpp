@@ -70,7 +70,7 @@ Json json_of(const ListedFile& file) {
     return json;
 }
 
-Json list(Session& session, const Params& params, Streams&) {
+Json list_files(Session& session, const Params& params, Streams&) {
     const std::string path = params.text("path");
     const DeviceFiles device = files_of(session, params);
     Json files = Json::array();
@@ -79,7 +79,7 @@ Json list(Session& session, const Params& params, Streams&) {
     return {{"container", params.text("container")}, {"path", path}, {"files", files}};
 }
 
-Json read(Session& session, const Params& params, Streams& streams) {
+Json read_file(Session& session, const Params& params, Streams& streams) {
     app::DescriptorSink sink(streams.output(), params.output_name());
     const DeviceFiles device = files_of(session, params);
     snapshotter::read_file(device.files(),
@@ -112,9 +112,9 @@ Json copy_in(Session& session, const Params& params, Streams&) {
         context, container, params.text("source"), params.text("path")));
 }
 
-constexpr Method kMethods[] = {
-    {"file.list", list},
-    {"file.read", read},
+constexpr Method kFileMethods[] = {
+    {"file.list", list_files},
+    {"file.read", read_file},
     {"file.copy_out", copy_out},
     {"file.copy_in", copy_in},
 };
@@ -122,7 +122,7 @@ constexpr Method kMethods[] = {
 } // namespace
 
 std::span<const Method> file_methods() {
-    return kMethods;
+    return kFileMethods;
 }
 
 } // namespace thinsnap::service

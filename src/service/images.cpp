@@ -149,7 +149,7 @@ Json prune(Session& session, const Params&, Streams&) {
     return json_of(snapshotter::prune_layers(context));
 }
 
-constexpr Method kMethods[] = {
+constexpr Method kImageMethods[] = {
     {"image.import", import_source},
     {"image.tag", tag},
     {"image.remove", remove_images},
@@ -159,7 +159,7 @@ constexpr Method kMethods[] = {
 } // namespace
 
 std::span<const Method> image_methods() {
-    return kMethods;
+    return kImageMethods;
 }
 
 } // namespace thinsnap::service

@@ -85,7 +85,7 @@ Json backup(Session& session, const Params& params, Streams& streams) {
     return facts;
 }
 
-constexpr Method kMethods[] = {
+constexpr Method kMetadataMethods[] = {
     {"pool.check", check},
     {"pool.dump", dump},
     {"pool.backup", backup},
@@ -94,7 +94,7 @@ constexpr Method kMethods[] = {
 } // namespace
 
 std::span<const Method> metadata_methods() {
-    return kMethods;
+    return kMetadataMethods;
 }
 
 } // namespace thinsnap::service

@@ -65,7 +65,7 @@ Json set_transaction_id(Session& session, const Params& params, Streams&) {
     return {{"transaction_id", to.value()}};
 }
 
-constexpr Method kMethods[] = {
+constexpr Method kPoolMethods[] = {
     {"pool.status", status},
     {"pool.grow", grow},
     {"pool.set_transaction_id", set_transaction_id},
@@ -74,7 +74,7 @@ constexpr Method kMethods[] = {
 } // namespace
 
 std::span<const Method> pool_methods() {
-    return kMethods;
+    return kPoolMethods;
 }
 
 } // namespace thinsnap::service

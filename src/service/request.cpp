@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kPause{20};
+constexpr milliseconds kRetryPause{20};
 
 /// While we waited for the lock, a server began to listen. Not an Error: nothing has failed.
 class ServerCameUp : public std::exception {};
@@ -116,7 +116,7 @@ rpc::Json carry_out(const PoolAddress& pool, const Request& request) {
                 here.lock_timeout = left_until(deadline);
             return carry_out_here(here, request, streams, look_for_server);
         } catch (const ServerCameUp&) {
-            app::interruptible_sleep(kPause);
+            app::interruptible_sleep(kRetryPause);
         }
     }
 }

@@ -38,12 +38,12 @@ Json measure(Session& session, const Params&, Streams&) {
     return json_of(snapshotter::measure_usage(context.state, *metadata, context.pool.status()));
 }
 
-constexpr Method kMethods[] = {{"pool.usage", measure}};
+constexpr Method kUsageMethods[] = {{"pool.usage", measure}};
 
 } // namespace
 
 std::span<const Method> usage_methods() {
-    return kMethods;
+    return kUsageMethods;
 }
 
 } // namespace thinsnap::service

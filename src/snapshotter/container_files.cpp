@@ -11,7 +11,7 @@ namespace thinsnap::snapshotter {
 
 namespace {
 
-constexpr std::size_t kPiece = 1U << 20U;
+constexpr std::size_t kReadPiece = 1U << 20U;
 
 ListedFile listed(const ext4::FileSystem& files, std::string name, const ext4::InodeInfo& inode) {
     ListedFile file{.name = std::move(name), .inode = inode, .link_target = {}};
@@ -47,7 +47,7 @@ void read_file(const ext4::FileSystem& files,
     const FoundFile found = get_path(files, path, LastLink::follow);
     if (found.inode.type != ext4::FileType::regular)
         throw Error(Errc::precondition, fmt::format("{} is no regular file", found.path));
-    std::vector<std::byte> piece(kPiece);
+    std::vector<std::byte> piece(kReadPiece);
     for (std::uint64_t offset = 0;;) {
         const std::size_t got = files.read(found.inode.number, offset, piece);
         if (got == 0)

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -7,6 +10,9 @@
 #include "snapshotter/context.hpp"
 
 namespace thinsnap::snapshotter {
+
+inline constexpr std::size_t kCopyPiece = 1U << 20U; ///< bytes that are read at once
+inline constexpr unsigned kMaxCopyDepth = 256;       ///< each level holds a descriptor
 
 /// What was copied, and what could not be.
 struct CopyReport {

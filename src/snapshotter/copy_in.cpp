@@ -27,9 +27,7 @@ namespace {
 using ext4::FileType;
 using ext4::InodeNumber;
 
-constexpr std::size_t kPiece = 1U << 20U;
 constexpr std::size_t kMaxLink = 4096;
-constexpr unsigned kMaxDepth = 256; // each level holds a descriptor
 
 /// A file on the host: a name in a directory that is open.
 struct HostFile {
@@ -87,7 +85,7 @@ public:
     CopyIn(ext4::FileSystem& files, const std::function<void()>& check_interrupt)
         : writer_(files, {.grow_device = [](std::uint64_t) {}})
         , check_interrupt_(check_interrupt)
-        , piece_(kPiece) {}
+        , piece_(kCopyPiece) {}
 
     void
     copy(const HostFile& file, InodeNumber directory, const std::string& name, unsigned depth) {
@@ -164,9 +162,10 @@ private:
                         InodeNumber directory,
                         const std::string& name,
                         unsigned depth) {
-        if (depth >= kMaxDepth)
-            throw Error(Errc::unsupported,
-                        fmt::format("{}: directories over {} levels deep", file.path, kMaxDepth));
+        if (depth >= kMaxCopyDepth)
+            throw Error(
+                Errc::unsupported,
+                fmt::format("{}: directories over {} levels deep", file.path, kMaxCopyDepth));
         const Fd fd = open_file(file, O_DIRECTORY);
         InodeNumber inode;
         if (const auto existing = writer_.find(directory, name)) {

@@ -21,8 +21,6 @@ namespace {
 using ext4::FileType;
 using ext4::InodeInfo;
 
-constexpr std::size_t kPiece = 1U << 20U;
-constexpr unsigned kMaxDepth = 256; // each level holds a descriptor
 constexpr mode_t kWhileCopied = 0700;
 
 /// Where on the host a file goes: a name in a directory that is open.
@@ -47,7 +45,7 @@ public:
     CopyOut(const ext4::FileSystem& files, const std::function<void()>& check_interrupt)
         : files_(files)
         , check_interrupt_(check_interrupt)
-        , piece_(kPiece) {}
+        , piece_(kCopyPiece) {}
 
     void copy(const InodeInfo& inode, const HostPlace& place, unsigned depth) {
         if (check_interrupt_)
@@ -74,9 +72,9 @@ public:
                       const Fd& directory,
                       const std::string& path,
                       unsigned depth) {
-        if (depth >= kMaxDepth)
+        if (depth >= kMaxCopyDepth)
             throw Error(Errc::unsupported,
-                        fmt::format("{}: directories over {} levels deep", path, kMaxDepth));
+                        fmt::format("{}: directories over {} levels deep", path, kMaxCopyDepth));
         std::vector<ext4::Entry> entries;
         files_.for_each_entry(inode.number,
                               [&](const ext4::Entry& entry) { entries.push_back(entry); });

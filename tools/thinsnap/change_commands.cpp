@@ -84,7 +84,7 @@ constexpr Option kSaveOptions[] = {
     {"gzip", nullptr, "compress the layers"},
 };
 
-constexpr Command kCommands[] = {
+constexpr Command kChangeCommands[] = {
     {"", "diff", "NAME", "list what a container changed", 1, 1, {}, diff},
     {"",
      "commit",
@@ -118,7 +118,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> change_commands() {
-    return kCommands;
+    return kChangeCommands;
 }
 
 } // namespace thinsnap::tools

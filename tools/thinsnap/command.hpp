@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -69,6 +70,8 @@ struct Context {
 /// a signal that comes then is too late and no reason to say otherwise. What is shown is not shown
 /// before it is printed.
 enum class Effect { shows, changes };
+
+inline constexpr std::size_t kMany = 1U << 24U; ///< words, of a command that sets no limit
 
 /// One command, as the tables list it.
 struct Command {

@@ -45,7 +45,7 @@ std::vector<const Container*> sorted_containers(const State& state) {
     return containers;
 }
 
-int list(const Context& context, const Arguments&) {
+int list_containers(const Context& context, const Arguments&) {
     const State state = app::read_journal_state(context.pool);
     const Sights sights(context.pool);
     Json list = Json::array();
@@ -90,18 +90,17 @@ int remove(const Context& context, const Arguments& arguments) {
     return 0;
 }
 
-constexpr Option kCreateOptions[] = {
+constexpr Option kNewContainer[] = {
     {"image", "IMAGE", "what it is a copy of; default: nothing, an empty file system"},
     {"size", "SIZE", "of its file system, at least the image's; default: the image's, or 10G"},
 };
-constexpr Option kRemoveOptions[] = {
+constexpr Option kRemoveContainerOptions[] = {
     {"force", nullptr, "also what is active or mounted, which is taken away from its users"},
 };
-constexpr std::size_t kMany = 1U << 24U;
 
-constexpr Command kCommands[] = {
-    {"", "create", "NAME", "make a container", 1, 1, kCreateOptions, create, Effect::changes},
-    {"", "list", "", "list containers", 0, 0, {}, list},
+constexpr Command kContainerCommands[] = {
+    {"", "create", "NAME", "make a container", 1, 1, kNewContainer, create, Effect::changes},
+    {"", "list", "", "list containers", 0, 0, {}, list_containers},
     {"",
      "resize",
      "NAME SIZE",
@@ -117,7 +116,7 @@ constexpr Command kCommands[] = {
      "remove containers, all or none",
      1,
      kMany,
-     kRemoveOptions,
+     kRemoveContainerOptions,
      remove,
      Effect::changes},
 };
@@ -125,7 +124,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> container_commands() {
-    return kCommands;
+    return kContainerCommands;
 }
 
 } // namespace thinsnap::tools

@@ -91,7 +91,7 @@ int device_diff(const Context& context, const Arguments& arguments) {
 
 constexpr Option kSnapshotOptions[] = {{"origin", "ORIGIN", "the device to take it of"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kDeviceCommands[] = {
     {"device", "create", "ID", "make an empty device", 1, 1, {}, device_create, Effect::changes},
     {"device",
      "snapshot",
@@ -107,7 +107,7 @@ constexpr Command kCommands[] = {
      "ID...",
      "delete devices, all or none",
      1,
-     1U << 24U,
+     kMany,
      {},
      device_delete,
      Effect::changes},
@@ -118,7 +118,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> device_commands() {
-    return kCommands;
+    return kDeviceCommands;
 }
 
 } // namespace thinsnap::tools

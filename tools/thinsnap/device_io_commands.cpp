@@ -97,7 +97,7 @@ constexpr Option kDiscardOptions[] = {
     {"length", "SIZE", "how much; chunks that are only partly in the range stay"},
 };
 
-constexpr Command kCommands[] = {
+constexpr Command kDeviceIoCommands[] = {
     {"device",
      "read",
      "ID",
@@ -129,7 +129,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> device_io_commands() {
-    return kCommands;
+    return kDeviceIoCommands;
 }
 
 } // namespace thinsnap::tools

@@ -73,7 +73,7 @@ std::vector<std::string> row_of(const Json& file) {
             name};
 }
 
-int list(const Context& context, const Arguments& arguments) {
+int list_files(const Context& context, const Arguments& arguments) {
     const ContainerPath where = parse_container_path(arguments.words()[0]);
     const Json result = service::carry_out(
         context.address(),
@@ -101,7 +101,7 @@ int cat(const Context& context, const Arguments& arguments) {
     return 0;
 }
 
-int report(const Context& context, const Json& copied) {
+int report_copied(const Context& context, const Json& copied) {
     const auto left_out = copied.at("left_out").get<std::uint64_t>();
     if (context.json)
         context.out.json(copied);
@@ -124,22 +124,22 @@ int copy(const Context& context, const Arguments& arguments) {
                                 from,
                                 to));
     if (source)
-        return report(context,
-                      service::carry_out(context.address(),
-                                         {.method = "file.copy_out",
-                                          .params = {{"container", source->container},
-                                                     {"path", source->path},
-                                                     {"target", absolute_path(to)}}}));
-    return report(context,
-                  service::carry_out(context.address(),
-                                     {.method = "file.copy_in",
-                                      .params = {{"source", absolute_path(from)},
-                                                 {"container", target->container},
-                                                 {"path", target->path}}}));
+        return report_copied(context,
+                             service::carry_out(context.address(),
+                                                {.method = "file.copy_out",
+                                                 .params = {{"container", source->container},
+                                                            {"path", source->path},
+                                                            {"target", absolute_path(to)}}}));
+    return report_copied(context,
+                         service::carry_out(context.address(),
+                                            {.method = "file.copy_in",
+                                             .params = {{"source", absolute_path(from)},
+                                                        {"container", target->container},
+                                                        {"path", target->path}}}));
 }
 
-constexpr Command kCommands[] = {
-    {"", "ls", "NAME:PATH", "list files of a container", 1, 1, {}, list},
+constexpr Command kFileCommands[] = {
+    {"", "ls", "NAME:PATH", "list files of a container", 1, 1, {}, list_files},
     {"", "cp", "FROM TO", "copy from or to a container", 2, 2, {}, copy, Effect::changes},
     {"", "cat", "NAME:PATH", "print a file of a container", 1, 1, {}, cat},
 };
@@ -147,7 +147,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> file_commands() {
-    return kCommands;
+    return kFileCommands;
 }
 
 } // namespace thinsnap::tools

@@ -173,7 +173,7 @@ int tag(const Context& context, const Arguments& arguments) {
     return 0;
 }
 
-int report(const Context& context, const Json& removed) {
+int report_removed(const Context& context, const Json& removed) {
     if (context.json) {
         context.out.json(removed);
         return 0;
@@ -187,15 +187,16 @@ int report(const Context& context, const Json& removed) {
 }
 
 int remove_images(const Context& context, const Arguments& arguments) {
-    return report(context,
-                  service::carry_out(context.address(),
-                                     {.method = "image.remove",
-                                      .params = {{"images", arguments.words()},
-                                                 {"force", arguments.has("force")}}}));
+    return report_removed(context,
+                          service::carry_out(context.address(),
+                                             {.method = "image.remove",
+                                              .params = {{"images", arguments.words()},
+                                                         {"force", arguments.has("force")}}}));
 }
 
 int prune(const Context& context, const Arguments&) {
-    return report(context, service::carry_out(context.address(), {.method = "image.prune"}));
+    return report_removed(context,
+                          service::carry_out(context.address(), {.method = "image.prune"}));
 }
 
 constexpr Option kImportOptions[] = {
@@ -203,12 +204,11 @@ constexpr Option kImportOptions[] = {
     {"platform", "PLATFORM", "which of several, as os/architecture[/variant]; default: this one"},
     {"overlay-whiteouts", nullptr, "take OverlayFS's marks for whiteouts, too"},
 };
-constexpr Option kRemoveOptions[] = {
+constexpr Option kRemoveImageOptions[] = {
     {"force", nullptr, "also the last name of an image that containers were made from"},
 };
-constexpr std::size_t kMany = 1U << 24U;
 
-constexpr Command kCommands[] = {
+constexpr Command kImageCommands[] = {
     {"",
      "import",
      "SOURCE",
@@ -227,7 +227,7 @@ constexpr Command kCommands[] = {
      "remove images",
      1,
      kMany,
-     kRemoveOptions,
+     kRemoveImageOptions,
      remove_images,
      Effect::changes},
     {"", "prune", "", "remove layers that nobody needs", 0, 0, {}, prune, Effect::changes},
@@ -236,7 +236,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> image_commands() {
-    return kCommands;
+    return kImageCommands;
 }
 
 } // namespace thinsnap::tools

@@ -143,7 +143,7 @@ constexpr Option kUsageOptions[] = {
     {"verbose,v", nullptr, "also each image and each container"},
 };
 
-constexpr Command kCommands[] = {
+constexpr Command kInspectCommands[] = {
     {"", "inspect", "NAME", "show all that is known of a container or an image", 1, 1, {}, inspect},
     {"", "df", "", "show what uses how much", 0, 0, kUsageOptions, show_usage},
 };
@@ -151,7 +151,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> inspect_commands() {
-    return kCommands;
+    return kInspectCommands;
 }
 
 } // namespace thinsnap::tools

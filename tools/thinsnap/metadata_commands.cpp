@@ -101,7 +101,7 @@ constexpr Option kDumpOptions[] = {{"output,o", "FILE", "write there, not to sta
 constexpr Option kRestoreOptions[] = {
     {"force", nullptr, "replace metadata that can be read, and lose what came after the backup"}};
 
-constexpr Command kCommands[] = {
+constexpr Command kMetadataCommands[] = {
     {"pool", "check", "", "check all metadata", 0, 0, kCheckOptions, pool_check},
     {"pool",
      "dump",
@@ -135,7 +135,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> metadata_commands() {
-    return kCommands;
+    return kMetadataCommands;
 }
 
 } // namespace thinsnap::tools

@@ -147,7 +147,7 @@ int deactivate(const Context& context, const Arguments& arguments) {
 }
 
 /// The mount point as the kernel will call it.
-std::string directory_of(const std::string& word) {
+std::string mount_point_of(const std::string& word) {
     std::error_code error;
     const fs::path directory = fs::canonical(word, error);
     if (error)
@@ -158,7 +158,7 @@ std::string directory_of(const std::string& word) {
 int mount(const Context& context, const Arguments& arguments) {
     const Wish wish{.name = arguments.words()[0],
                     .read_only = arguments.has("read-only"),
-                    .directory = directory_of(arguments.words()[1])};
+                    .directory = mount_point_of(arguments.words()[1])};
     const Json mounted = activate_and_mount(context, wish);
     if (arguments.has("persist"))
         make_persistent(context, wish);
@@ -235,7 +235,7 @@ constexpr Option kMountOptions[] = {
     {"persist", nullptr, "also after every boot, until it is unmounted by 'umount'"},
 };
 
-constexpr Command kCommands[] = {
+constexpr Command kMountCommands[] = {
     {"",
      "activate",
      "[NAME]",
@@ -277,7 +277,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> mount_commands() {
-    return kCommands;
+    return kMountCommands;
 }
 
 } // namespace thinsnap::tools

@@ -94,7 +94,7 @@ int pool_set_transaction_id(const Context& context, const Arguments& arguments) 
     return 0;
 }
 
-constexpr Option kCreateOptions[] = {
+constexpr Option kNewPool[] = {
     {"size", "SIZE", "space for data; not needed with a block device as --data"},
     {"chunk-size", "SIZE", "unit of copy-on-write, a multiple of 64K up to 1G; default 64K"},
     {"metadata-size", "SIZE", "space for metadata; default 48 bytes a chunk, at least 2M"},
@@ -106,8 +106,8 @@ constexpr Option kGrowOptions[] = {
     {"metadata-size", "SIZE", "new size of the metadata"},
 };
 
-constexpr Command kCommands[] = {
-    {"pool", "create", "[DIR]", "make a pool", 0, 1, kCreateOptions, pool_create, Effect::changes},
+constexpr Command kPoolCommands[] = {
+    {"pool", "create", "[DIR]", "make a pool", 0, 1, kNewPool, pool_create, Effect::changes},
     {"pool", "status", "", "show use, mode and transaction id", 0, 0, {}, pool_status},
     {"pool",
      "grow",
@@ -132,7 +132,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> pool_commands() {
-    return kCommands;
+    return kPoolCommands;
 }
 
 } // namespace thinsnap::tools

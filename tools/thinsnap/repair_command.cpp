@@ -57,7 +57,7 @@ constexpr Option kRepairOptions[] = {
     {"apply", nullptr, "do what was shown: delete what nobody knows, forget what is not there"},
 };
 
-constexpr Command kCommands[] = {
+constexpr Command kRepairCommands[] = {
     {"pool",
      "repair",
      "",
@@ -72,7 +72,7 @@ constexpr Command kCommands[] = {
 } // namespace
 
 std::span<const Command> repair_commands() {
-    return kCommands;
+    return kRepairCommands;
 }
 
 } // namespace thinsnap::tools

@@ -1,6 +1,7 @@
 #include "ext4/tree/checksum.hpp"
 
 #include "base/endian.hpp"
+#include "ext4/tree/directory_index.hpp"
 
 namespace thinsnap::ext4::tree {
 
@@ -9,7 +10,6 @@ namespace {
 constexpr std::uint8_t kLeafTailType = 0xDE; // EXT4_FT_DIR_CSUM
 constexpr std::size_t kExtentTail = 4;       // struct ext4_extent_tail
 constexpr std::size_t kExtentEntry = 12;     // struct ext4_extent, and the header before them
-constexpr std::size_t kIndexEntry = 8;       // struct dx_entry
 
 /// A block that a TreeWriter makes has room for as many as fit.
 std::uint32_t checksum_of_extents(std::span<const std::byte> block, std::uint32_t inode_seed) {

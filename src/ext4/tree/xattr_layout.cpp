@@ -19,12 +19,12 @@ namespace thinsnap::ext4::tree {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0xEA020000;
-constexpr std::size_t kEntryHead = 16;
+constexpr std::uint32_t kXattrMagic = 0xEA020000;
+constexpr std::size_t kXattrHead = 16;
 constexpr std::size_t kBlockHead = 32;
 constexpr std::size_t kChecksum = 16; // in a block
 constexpr std::size_t kInodeHead = 4;
-constexpr std::size_t kEnd = 4; // zeros behind the last entry
+constexpr std::size_t kXattrsEnd = 4; // zeros behind the last entry
 constexpr std::size_t kMaxName = 255;
 constexpr std::size_t kMaxValue = 65536; // XATTR_SIZE_MAX
 
@@ -44,7 +44,7 @@ std::size_t rounded(std::size_t bytes) {
 }
 
 std::size_t entry_size(const DiskXattr& xattr) {
-    return rounded(kEntryHead + xattr.name.size());
+    return rounded(kXattrHead + xattr.name.size());
 }
 
 bool comes_before(const DiskXattr& a, const DiskXattr& b) {
@@ -120,13 +120,13 @@ std::uint32_t pack_entries(std::span<std::byte> space,
         store_le<std::uint32_t>(space, at + 4, xattr.value_inode.value());
         store_le<std::uint32_t>(space, at + 8, static_cast<std::uint32_t>(xattr.value.size()));
         store_le<std::uint32_t>(space, at + 12, hash);
-        std::memcpy(space.subspan(at + kEntryHead, xattr.name.size()).data(),
+        std::memcpy(space.subspan(at + kXattrHead, xattr.name.size()).data(),
                     xattr.name.data(),
                     xattr.name.size());
         all = all << 16U ^ all >> 16U ^ hash;
         at += entry_size(xattr);
     }
-    TS_ASSERT(at + kEnd <= values);
+    TS_ASSERT(at + kXattrsEnd <= values);
     return all;
 }
 
@@ -136,13 +136,13 @@ void seal_block(std::span<std::byte> block, FsBlock where, std::uint32_t fs_seed
 
 std::vector<InodeNumber> value_inodes(std::span<const std::byte> space, std::size_t at) {
     std::vector<InodeNumber> inodes;
-    while (at + kEnd <= space.size() && load_le<std::uint32_t>(space, at) != 0) {
-        if (at + kEntryHead > space.size())
+    while (at + kXattrsEnd <= space.size() && load_le<std::uint32_t>(space, at) != 0) {
+        if (at + kXattrHead > space.size())
             throw Error(Errc::corrupt, fmt::format("xattrs: an entry at {} that has no room", at));
         const InodeNumber inode(load_le<std::uint32_t>(space, at + 4));
         if (inode != InodeNumber(0))
             inodes.push_back(inode);
-        at += rounded(kEntryHead + load_le<std::uint8_t>(space, at));
+        at += rounded(kXattrHead + load_le<std::uint8_t>(space, at));
     }
     return inodes;
 }
@@ -151,7 +151,7 @@ std::vector<InodeNumber> value_inodes(std::span<const std::byte> space, std::siz
 void place_in_block(std::span<const DiskXattr> xattrs,
                     std::span<const std::size_t> left,
                     XattrPlaces& places) {
-    std::size_t need = kBlockHead + kEnd;
+    std::size_t need = kBlockHead + kXattrsEnd;
     for (const std::size_t i : left)
         need += entry_size(xattrs[i]) + rounded(xattrs[i].value.size());
     std::vector<std::size_t> by_size(left.begin(), left.end());
@@ -194,7 +194,7 @@ std::vector<DiskXattr> to_disk_xattrs(std::span<const Xattr> xattrs) {
 XattrPlaces place_xattrs(std::span<const DiskXattr> xattrs, std::size_t room) {
     XattrPlaces places;
     std::vector<std::size_t> left;
-    std::size_t used = kInodeHead + kEnd;
+    std::size_t used = kInodeHead + kXattrsEnd;
     for (std::size_t i = 0; i < xattrs.size(); ++i) {
         const std::size_t need = entry_size(xattrs[i]) + rounded(xattrs[i].value.size());
         if (used + need <= room) {
@@ -215,7 +215,7 @@ void pack_inode_xattrs(std::span<std::byte> space,
     std::fill(space.begin(), space.end(), std::byte{0});
     if (which.empty())
         return;
-    store_le<std::uint32_t>(space, 0, kMagic);
+    store_le<std::uint32_t>(space, 0, kXattrMagic);
     pack_entries(space, kInodeHead, kInodeHead, xattrs, which);
 }
 
@@ -224,7 +224,7 @@ std::vector<std::byte> pack_xattr_block(std::span<const DiskXattr> xattrs,
                                         FsBlock where,
                                         std::uint32_t fs_seed) {
     std::vector<std::byte> block(kBlockBytes);
-    store_le<std::uint32_t>(block, 0, kMagic);
+    store_le<std::uint32_t>(block, 0, kXattrMagic);
     store_le<std::uint32_t>(block, 4, 1); // references
     store_le<std::uint32_t>(block, 8, 1); // blocks
     store_le<std::uint32_t>(block, 12, pack_entries(block, kBlockHead, 0, xattrs, which));
@@ -233,7 +233,7 @@ std::vector<std::byte> pack_xattr_block(std::span<const DiskXattr> xattrs,
 }
 
 std::vector<InodeNumber> value_inodes_in_inode(std::span<const std::byte> space) {
-    if (space.size() < kInodeHead || load_le<std::uint32_t>(space, 0) != kMagic)
+    if (space.size() < kInodeHead || load_le<std::uint32_t>(space, 0) != kXattrMagic)
         return {};
     return value_inodes(space, kInodeHead);
 }
@@ -244,7 +244,7 @@ std::vector<InodeNumber> value_inodes_in_block(std::span<const std::byte> block)
 }
 
 std::uint32_t xattr_block_references(std::span<const std::byte> block) {
-    if (load_le<std::uint32_t>(block, 0) != kMagic)
+    if (load_le<std::uint32_t>(block, 0) != kXattrMagic)
         throw Error(Errc::corrupt, "xattrs: a block without the magic number");
     return load_le<std::uint32_t>(block, 4);
 }
