@@ -9,6 +9,7 @@ option(THINSNAP_CRASH_POINTS "compile in the named crash points (tests only)" OF
 option(THINSNAP_FUZZ "link the fuzzers with libFuzzer (Clang); else they replay their corpus" OFF)
 option(THINSNAP_COVERAGE "instrument for gcov" OFF)
 option(THINSNAP_LTO "link-time optimisation of the tools" OFF)
+option(THINSNAP_UNITY "compile each module as one source: much faster, but only when all is compiled" OFF)
 set(THINSNAP_SANITIZE "" CACHE STRING
     "sanitizers, a list of: address, undefined, thread, fuzzer")
 
@@ -114,7 +115,7 @@ function(thinsnap_print_summary)
     endif()
     message(STATUS "thinsnap ${PROJECT_VERSION}")
     message(STATUS "  compiler      ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, cache: ${launcher}")
-    message(STATUS "  build type    ${CMAKE_BUILD_TYPE}, LTO: ${THINSNAP_LTO}, Werror: ${THINSNAP_WERROR}")
+    message(STATUS "  build type    ${CMAKE_BUILD_TYPE}, LTO: ${THINSNAP_LTO}, unity: ${THINSNAP_UNITY}, Werror: ${THINSNAP_WERROR}")
     message(STATUS "  sanitizers    ${sanitize}")
     message(STATUS "  modules       ${modules}")
     message(STATUS "  tests         ${THINSNAP_TESTS}, crash points: ${THINSNAP_CRASH_POINTS}, libFuzzer: ${THINSNAP_FUZZ}, coverage: ${THINSNAP_COVERAGE}")

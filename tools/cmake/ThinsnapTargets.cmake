@@ -30,6 +30,7 @@ function(thinsnap_module name)
         set_target_properties(${target} PROPERTIES
             POSITION_INDEPENDENT_CODE ON
             CXX_EXTENSIONS OFF)
+        thinsnap_unite(${target})
         set_property(GLOBAL APPEND PROPERTY THINSNAP_MODULES ${name})
     else()
         add_library(${target} INTERFACE)
@@ -54,6 +55,9 @@ function(thinsnap_tool name)
     if(THINSNAP_LTO)
         target_link_libraries(${name} PRIVATE thinsnap_lto_objects thinsnap_lto_link)
         set_target_properties(${name} PROPERTIES THINSNAP_LTO_LINK ON)
+    endif()
+    if(arg_INSTALL OR arg_SERVER)
+        thinsnap_unite(${name})
     endif()
     if(arg_INSTALL)
         install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
@@ -148,6 +152,14 @@ function(thinsnap_executable name sources link)
     set_target_properties(${name} PROPERTIES
         POSITION_INDEPENDENT_CODE ON
         CXX_EXTENSIONS OFF)
+endfunction()
+
+# Most of a source's compile time are the headers, which THINSNAP_UNITY reads once for all sources
+# of a target. tests/lint/check_unity.sh keeps it possible.
+function(thinsnap_unite target)
+    set_target_properties(${target} PROPERTIES
+        UNITY_BUILD ${THINSNAP_UNITY}
+        UNITY_BUILD_BATCH_SIZE 0)
 endfunction()
 
 function(thinsnap_reject_unparsed where rest)
