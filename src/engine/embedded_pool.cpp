@@ -12,26 +12,13 @@
 #include "engine/flush_group.hpp"
 #include "engine/thin_device.hpp"
 #include "pool/batch.hpp"
+#include "pool/reserve.hpp"
 
 namespace thinsnap::engine {
 
 namespace {
 
-std::uint64_t share_of(std::uint64_t total, double share) {
-    return static_cast<std::uint64_t>(static_cast<double>(total) * share);
-}
-
-template <class Operation>
-std::uint64_t count_of(std::span<const PoolOperation> operations) {
-    const auto is = [](const PoolOperation& o) { return std::holds_alternative<Operation>(o); };
-    return static_cast<std::uint64_t>(std::ranges::count_if(operations, is));
-}
-
-/// Metadata blocks that a batch may take: a root for each new device, and its share of the two
-/// device trees, whose leaves hold 42 entries at least.
-std::uint64_t blocks_for(std::span<const PoolOperation> operations) {
-    return count_of<CreateThin>(operations) + operations.size() / 16;
-}
+using pool::share_of;
 
 struct Apply {
     thin::PoolMetadata& metadata;
@@ -137,25 +124,13 @@ void EmbeddedPool::require_reserve(std::uint64_t blocks) {
         const auto& data = metadata.data_map();
         const std::uint64_t data_free = data.nr_chunks() - data.nr_allocated();
         const std::uint64_t data_reserve = share_of(data.nr_chunks(), options_.reserve);
-        if (data_free < data_reserve || data_free == 0)
-            throw Error(Errc::no_space,
-                        fmt::format("no new device: {} of {} data chunks are free, {} are kept in "
-                                    "reserve; use `thinsnap pool grow`, or delete devices",
-                                    data_free,
-                                    data.nr_chunks(),
-                                    data_reserve));
+        pool::require_data({.free = data_free, .total = data.nr_chunks(), .reserve = data_reserve});
         const auto& map = metadata.metadata_map();
         const std::uint64_t need = std::max(metadata.metadata_need(blocks),
                                             share_of(map.nr_blocks(), options_.reserve) + blocks);
         const std::uint64_t free = map.nr_blocks() - map.nr_allocated();
         if (!has_room || free < need)
-            throw Error(Errc::no_space,
-                        fmt::format("no new device: {} of {} metadata blocks are free, {} must be, "
-                                    "to change the pool and to keep a reserve; use `thinsnap pool "
-                                    "grow --metadata-size`, or delete devices",
-                                    free,
-                                    map.nr_blocks(),
-                                    need));
+            pool::refuse_metadata({.free = free, .total = map.nr_blocks(), .reserve = need});
     });
 }
 
@@ -179,12 +154,12 @@ void EmbeddedPool::apply(std::span<const PoolOperation> operations,
                          TransactionId from,
                          TransactionId to) {
     const bool makes_devices = pool::makes_devices(operations);
-    const auto snapshots = count_of<CreateSnapshot>(operations);
+    const auto snapshots = pool::count_of<CreateSnapshot>(operations);
     {
         const MutexLock lock(devices_mutex_);
         require_closed(operations);
         if (makes_devices)
-            require_reserve(blocks_for(operations));
+            require_reserve(pool::metadata_blocks_for(operations));
         // An origin that is open comes to rest: no write is under way when its mappings are shared.
         const auto origins = open_origins(operations);
         std::list<RangeLock::Guard> at_rest;
