@@ -117,6 +117,12 @@ LoopDevice::LoopDevice(const std::string& file, const LoopOptions& options) {
     }
 }
 
+LoopDevice::LoopDevice(const LoopInfo& loop, const LoopOptions& options)
+    : fd_(open_file(loop.path, options.read_only ? O_RDONLY : O_RDWR))
+    , path_(loop.path)
+    , number_(loop.number)
+    , device_(loop.device) {}
+
 void LoopDevice::update_size() {
     if (::ioctl(fd_.get(), LOOP_SET_CAPACITY) != 0)
         throw SystemError(errno, fmt::format("resizing {}", path_));

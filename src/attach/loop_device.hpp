@@ -38,6 +38,8 @@ public:
     /// Takes a free number, a new one if there is none; several processes may do so at once.
     /// \throws SystemError  loop devices are not there or not permitted; the file is named
     LoopDevice(const std::string& file, const LoopOptions& options);
+    /// One that is there already, whoever made it. \throws SystemError
+    LoopDevice(const LoopInfo& loop, const LoopOptions& options);
     LoopDevice(LoopDevice&&) noexcept = default;
     LoopDevice& operator=(LoopDevice&&) noexcept = default;
     LoopDevice(const LoopDevice&) = delete;
