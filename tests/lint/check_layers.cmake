@@ -5,8 +5,8 @@
 cmake_minimum_required(VERSION 3.25)
 
 # src/<folder>: the other folders it may include.
-set(layers base io tar journal oci ext4 layer pdata thin pool engine attach snapshotter app rpc
-    service)
+set(layers base io tar journal oci ext4 layer pdata thin pool engine attach dm snapshotter app
+    rpc service)
 set(may_base)
 set(may_io base)
 set(may_tar base)
@@ -19,6 +19,7 @@ set(may_thin pdata io base)
 set(may_pool io base)
 set(may_engine pool thin pdata io base)
 set(may_attach io base)
+set(may_dm attach pool thin pdata io base)
 set(may_snapshotter pool journal layer ext4 oci io base)
 set(may_app attach snapshotter journal engine pool thin pdata io base)
 set(may_rpc base)
@@ -46,6 +47,7 @@ set(users_boost tools)
 set(header_doctest "doctest")
 set(users_doctest tests)
 set(header_libdevmapper "libdevmapper\\.h")
+set(users_libdevmapper src/dm)
 set(header_ext2fs "(ext2fs|et)/")
 set(users_ext2fs src/ext4)
 set(header_archive "archive(_entry)?\\.h")

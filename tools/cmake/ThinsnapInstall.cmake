@@ -16,8 +16,8 @@ target_compile_features(thinsnap_archive INTERFACE cxx_std_20)
 target_include_directories(thinsnap_archive INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 # What the objects call. A static library cannot carry it, so the package config finds each again.
 target_link_libraries(thinsnap_archive PRIVATE
-    fmt::fmt OpenSSL::Crypto PkgConfig::ARCHIVE PkgConfig::EXT2FS PkgConfig::FUSE
-    PkgConfig::ISAL PkgConfig::MOUNT
+    fmt::fmt OpenSSL::Crypto PkgConfig::ARCHIVE PkgConfig::DEVMAPPER PkgConfig::EXT2FS
+    PkgConfig::FUSE PkgConfig::ISAL PkgConfig::MOUNT
     tomlplusplus::tomlplusplus Threads::Threads)
 
 set(thinsnap_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/thinsnap")
