@@ -109,7 +109,7 @@ TEST_SUITE("pool.creation") {
 
     TEST_CASE_TEMPLATE(
         "the largest chunk is filled with zeros around a small write", Harness, POOL_DRIVERS) {
-        const std::uint64_t size = 1U << 30U;
+        const std::uint64_t size = Harness::kPromises.stores_no_zeros ? 1U << 30U : 64U << 20U;
         Harness harness({.chunk_size = size, .data_chunks = 2});
         ThinPool& pool = harness.pool();
         apply_all(pool, {CreateThin{kOne}});

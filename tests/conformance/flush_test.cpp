@@ -56,9 +56,12 @@ TEST_SUITE("pool.flush") {
         device->flush();
         write_pattern(*device, 2, 0, kChunk); // in place: the data needs a flush, the metadata none
         device->flush();
-        harness.pool().commit();
         CHECK(harness.metadata().bytes_written() == written);
-        CHECK(harness.data().flushes() == flushes + 1);
+        if (Harness::kPromises.commits_only_changes) {
+            harness.pool().commit();
+            CHECK(harness.metadata().bytes_written() == written);
+            CHECK(harness.data().flushes() == flushes + 1);
+        }
     }
 
     TEST_CASE_TEMPLATE(

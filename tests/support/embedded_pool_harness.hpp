@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 
@@ -9,17 +8,10 @@
 #include "engine/embedded_pool.hpp"
 #include "thin/format_pool.hpp"
 
+#include "support/pool_shape.hpp"
 #include "support/sparse_device.hpp"
 
 namespace thinsnap::test {
-
-/// A pool as a test wants it; sizes in bytes.
-struct PoolShape {
-    std::uint64_t chunk_size = 64U << 10U;
-    std::uint64_t data_chunks = 256;
-    std::uint64_t metadata_bytes = 4U << 20U;
-    std::chrono::milliseconds no_space_wait{0};
-};
 
 /// The embedded driver for tests that know ThinPool only: a pool on two devices in memory, which
 /// are full of noise at first.
@@ -27,6 +19,8 @@ struct PoolShape {
 template <std::uint64_t Alignment>
 class EmbeddedPoolHarness {
 public:
+    static constexpr DriverPromises kPromises{};
+
     explicit EmbeddedPoolHarness(const PoolShape& shape = {})
         : shape_(shape)
         , metadata_(SparseBytes(shape.metadata_bytes, SparseBytes::Background::noise), Alignment)
