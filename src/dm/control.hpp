@@ -42,8 +42,10 @@ enum class StatusFlush {
 };
 
 enum class Suspend {
-    flush,    ///< writes that have begun end; a file system on it is frozen meanwhile
-    no_flush, ///< writes that have begun may wait within: for a pool that has no space
+    flush,     ///< writes that have begun end; a file system on it is frozen meanwhile
+    no_freeze, ///< the same without the file system's part: somebody froze it already
+    no_flush,  ///< writes that have begun may wait within: for a pool that has no space
+    at_once,   ///< neither: who has to wait for nobody
 };
 
 enum class Remove {

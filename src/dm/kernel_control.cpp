@@ -103,8 +103,10 @@ void KernelControl::unload(const std::string& name) {
 
 void KernelControl::suspend(const std::string& name, Suspend how) {
     Task task(DM_DEVICE_SUSPEND, "suspending", name);
-    if (how == Suspend::no_flush)
+    if (how == Suspend::no_flush || how == Suspend::at_once)
         task.require(::dm_task_no_flush(task.get()));
+    if (how == Suspend::no_freeze || how == Suspend::at_once)
+        task.require(::dm_task_skip_lockfs(task.get()));
     task.run();
 }
 

@@ -1,6 +1,6 @@
 // What KernelPool does with a batch.
 
-#include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include <fmt/core.h>
@@ -12,6 +12,20 @@
 #include "pool/reserve.hpp"
 
 namespace thinsnap::dm {
+
+namespace {
+
+std::unique_ptr<SuspendGuard> bring_to_rest(Control& control, const std::string& name) {
+    try {
+        return std::make_unique<SuspendGuard>(control, name, Suspend::flush);
+    } catch (const SystemError& error) {
+        if (error.error() != EBUSY) // a file system on it is frozen already
+            throw;
+        return std::make_unique<SuspendGuard>(control, name, Suspend::no_freeze);
+    }
+}
+
+} // namespace
 
 void KernelPool::apply(std::span<const PoolOperation> operations,
                        TransactionId from,
@@ -119,7 +133,7 @@ void KernelPool::create(const PoolOperation& operation) {
     // No write may be under way when mappings become shared.
     std::vector<std::unique_ptr<SuspendGuard>> at_rest;
     for (const std::string& name : running(snapshot.origin))
-        at_rest.push_back(std::make_unique<SuspendGuard>(parts_.control, name, Suspend::flush));
+        at_rest.push_back(bring_to_rest(parts_.control, name));
     send(fmt::format("create_snap {} {}", snapshot.id.value(), snapshot.origin.value()));
     ids_.insert(snapshot.id);
     for (const auto& origin : at_rest)

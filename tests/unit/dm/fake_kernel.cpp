@@ -95,7 +95,12 @@ void FakeKernel::unload(const std::string& name) {
 }
 
 void FakeKernel::suspend(const std::string& name, dm::Suspend how) {
-    call((how == dm::Suspend::flush ? "suspend " : "suspend without flush ") + name);
+    const std::map<dm::Suspend, std::string> texts{
+        {dm::Suspend::flush, "suspend "},
+        {dm::Suspend::no_freeze, "suspend without freezing "},
+        {dm::Suspend::no_flush, "suspend without flush "},
+        {dm::Suspend::at_once, "suspend at once "}};
+    call(texts.at(how) + name);
     need(name).suspended = true;
 }
 
@@ -115,8 +120,20 @@ void FakeKernel::resume(const std::string& name) {
 
 void FakeKernel::remove(const std::string& name, dm::Remove how) {
     call((how == dm::Remove::now ? "remove " : "remove later ") + name);
-    static_cast<void>(need(name));
-    devices_.erase(name);
+    Device& device = need(name);
+    if (users_.contains(name) && how == dm::Remove::now)
+        throw SystemError(EBUSY, name);
+    device.leaving = users_.contains(name);
+    if (!device.leaving)
+        devices_.erase(name);
+}
+
+void FakeKernel::set_users(const std::string& name, unsigned users) {
+    users_.erase(name);
+    if (users > 0)
+        users_[name] = users;
+    else if (devices_.contains(name) && devices_[name].leaving)
+        devices_.erase(name);
 }
 
 void FakeKernel::message(const std::string& name, const std::string& text) {
@@ -214,7 +231,9 @@ std::optional<dm::MappedDevice> FakeKernel::find(const std::string& name) {
     return dm::MappedDevice{.device = device->second.number,
                             .suspended = device->second.suspended,
                             .read_only = device->second.read_only,
-                            .open_count = static_cast<std::uint32_t>(users)};
+                            .leaving = device->second.leaving,
+                            .open_count = static_cast<std::uint32_t>(users) +
+                                          (users_.contains(name) ? users_.at(name) : 0)};
 }
 
 std::vector<std::string> FakeKernel::list(std::string_view prefix) {

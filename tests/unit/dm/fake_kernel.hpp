@@ -77,6 +77,8 @@ public:
     [[nodiscard]] thin::PoolMetadata& metadata() { return *metadata_; }
     /// Makes a device that this program's life did not begin with.
     void add(const std::string& name, const dm::Target& target, bool suspended);
+    /// How many have the device open besides this program.
+    void set_users(const std::string& name, unsigned users);
 
 private:
     struct Device {
@@ -85,6 +87,7 @@ private:
         std::optional<dm::Target> loaded;
         bool suspended = false;
         bool read_only = false;
+        bool leaving = false;
     };
 
     void call(const std::string& text);
@@ -96,6 +99,7 @@ private:
     FakePoolDevice& device_;
     std::unique_ptr<thin::PoolMetadata> metadata_;
     std::map<std::string, Device> devices_;
+    std::map<std::string, unsigned> users_;
     MetaBlock held_;
     unsigned next_minor_ = 0;
 };

@@ -84,6 +84,21 @@ TEST_SUITE("dm.pool_batch") {
         CHECK_FALSE(rig.pool().has_device(kThree));
     }
 
+    TEST_CASE("an origin whose file system is frozen already is suspended without that") {
+        KernelPoolRig rig;
+        rig.apply({CreateThin{kOne}});
+        const std::string active = kPool + "-1";
+        rig.kernel().add(active, dm::thin_target(makedev(253, 0), kOne, 4096), false);
+        rig.kernel().failures["suspend " + active] = EBUSY;
+        CHECK(rig.apply({CreateSnapshot{kTwo, kOne}}) == Calls{"suspend " + active,
+                                                               "suspend without freezing " + active,
+                                                               "create_snap 2 1",
+                                                               "resume " + active,
+                                                               "set_transaction_id 1 2"});
+        rig.kernel().failures["suspend " + active] = EIO;
+        CHECK(failure_of([&] { rig.apply({CreateSnapshot{kThree, kOne}}); }) == Errc::io);
+    }
+
     TEST_CASE("a batch that fails half way is undone") {
         KernelPoolRig rig;
         rig.apply({CreateThin{kOne}});
