@@ -82,6 +82,9 @@ public:
     /// The names of all mapped devices that begin with `prefix`, in no order.
     [[nodiscard]] virtual std::vector<std::string> list(std::string_view prefix) = 0;
 
+    /// What went wrong and did not stop anything, for people; told once.
+    [[nodiscard]] virtual std::vector<std::string> take_warnings() = 0;
+
     /// Where its node is.
     [[nodiscard]] virtual std::string path(const std::string& name) = 0;
     /// Past the page cache; others may use the device meanwhile.

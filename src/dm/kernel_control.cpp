@@ -35,6 +35,7 @@ public:
     [[nodiscard]] Target table(const std::string& name) override;
     [[nodiscard]] std::optional<MappedDevice> find(const std::string& name) override;
     [[nodiscard]] std::vector<std::string> list(std::string_view prefix) override;
+    [[nodiscard]] std::vector<std::string> take_warnings() override;
     [[nodiscard]] std::string path(const std::string& name) override;
     [[nodiscard]] std::unique_ptr<BlockDevice> open(const std::string& name,
                                                     bool read_only) override;
@@ -176,6 +177,13 @@ std::vector<std::string> KernelControl::list(std::string_view prefix) {
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast) the kernel's list
         entry = reinterpret_cast<const dm_names*>(bytes);
     }
+}
+
+std::vector<std::string> KernelControl::take_warnings() {
+    std::vector<std::string> warnings;
+    if (auto warning = Task::take_warning())
+        warnings.push_back(*std::move(warning));
+    return warnings;
 }
 
 std::string KernelControl::path(const std::string& name) {

@@ -53,7 +53,9 @@ KernelPool::KernelPool(Parts parts, const KernelPoolOptions& options)
              .read_only = options_.read_only,
              .view = [this] { return read_view(); }}) {
     recover();
-    read_view()->for_each_device([&](const DeviceInfo& info) { ids_.insert(info.id); });
+    std::set<DeviceId> ids;
+    read_view()->for_each_device([&](const DeviceInfo& info) { ids.insert(info.id); });
+    ids_ = std::move(ids);
 }
 
 KernelPool::~KernelPool() {

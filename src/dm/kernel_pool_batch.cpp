@@ -41,8 +41,8 @@ void KernelPool::apply(std::span<const PoolOperation> operations,
                     fmt::format("the pool's transaction id is {}, {} was expected",
                                 before.transaction_id.value(),
                                 from.value()));
-    const auto& ids = ids_;
-    pool::validate_batch(operations, [&](DeviceId id) { return ids.contains(id); });
+    const auto* const ids = &ids_; // a lambda is not known to be called with the lock held
+    pool::validate_batch(operations, [&](DeviceId id) { return ids->contains(id); });
     change(operations);
     send(fmt::format("set_transaction_id {} {}", from.value(), to.value()));
 }

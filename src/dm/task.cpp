@@ -22,6 +22,7 @@ constexpr auto kUdevPause = std::chrono::milliseconds(2);
 struct Library {
     std::mutex mutex;
     std::string error;
+    std::optional<std::string> warning;
 };
 
 Library& library() {
@@ -123,12 +124,23 @@ void Task::wait_for_udev(std::uint32_t cookie) {
         if (std::chrono::steady_clock::now() >= deadline) {
             // udev's answer may never come, as where it runs in another IPC namespace.
             static_cast<void>(::dm_udev_complete(cookie));
+            static_cast<void>(::dm_udev_wait_immediate(cookie, &ready)); // removes the semaphore
             ::dm_udev_set_sync_support(0);
+            library().warning = fmt::format(
+                "{}: udev has not answered within {} s, and is not waited for any more; is "
+                "systemd-udevd running, in this IPC namespace?",
+                what_,
+                kUdevPatience.count());
             break;
         }
         std::this_thread::sleep_for(kUdevPause);
     }
     ::dm_task_update_nodes();
+}
+
+std::optional<std::string> Task::take_warning() {
+    const std::lock_guard lock(library().mutex);
+    return std::exchange(library().warning, std::nullopt);
 }
 
 } // namespace thinsnap::dm

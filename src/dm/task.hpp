@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,12 +37,15 @@ public:
     /// \throws SystemError  with the kernel's errno
     void run();
     /// The same for a request that makes, changes or removes a node: where udev does that, waits
-    /// until it has, but for no more than kUdevPatience; then makes the node itself, for this
-    /// program's life.
+    /// until it has, but for no more than kUdevPatience; then libdevmapper makes the nodes itself,
+    /// for this program's life, and take_warning() says so.
     /// \param is_private  udev's rules for disks pass the device over
     void run_with_node(bool is_private);
 
     static constexpr std::chrono::seconds kUdevPatience{10};
+
+    /// That udev did not answer, once it did not; told once.
+    [[nodiscard]] static std::optional<std::string> take_warning();
 
 private:
     [[noreturn]] void fail() const;

@@ -53,6 +53,7 @@ public:
     [[nodiscard]] dm::Target table(const std::string& name) override;
     [[nodiscard]] std::optional<dm::MappedDevice> find(const std::string& name) override;
     [[nodiscard]] std::vector<std::string> list(std::string_view prefix) override;
+    [[nodiscard]] std::vector<std::string> take_warnings() override { return {}; }
     [[nodiscard]] std::string path(const std::string& name) override { return "/dev/" + name; }
     [[nodiscard]] std::unique_ptr<BlockDevice> open(const std::string& name,
                                                     bool read_only) override;
