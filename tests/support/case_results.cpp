@@ -46,6 +46,8 @@ struct ResultLines : doctest::IReporter {
         else if (skipped_cases().size() > skips_before_)
             std::fprintf(
                 file, "skip %s: %s\n", name_.c_str(), skipped_cases().back().reason.c_str());
+        else if (stats.numAssertsCurrentTest == 0)
+            std::fprintf(file, "not ok %s: it asserts nothing\n", name_.c_str());
         else
             std::fprintf(file, "ok %s\n", name_.c_str());
         static_cast<void>(std::fclose(file));

@@ -28,7 +28,19 @@ expect 1 "asserts nothing"
 expect 2 "no such case"
 expect 0 "no such case" --list-test-cases
 expect 1 "fails with a temporary directory"
-rm "$TMPDIR/output"
+
+# What case_results.cpp makes of the same.
+export THINSNAP_RESULTS=$TMPDIR/results
+expect 1 "passes,skips*,asserts nothing"
+sed -i 's,: [^ ]*/\(main_probe\.cpp\):[0-9]*:,: \1:,' "$TMPDIR/results"
+diff - "$TMPDIR/results" <<'END' || { echo "other results are expected"; failures=1; }
+ok passes
+skip skips: the probe says so
+not ok skips and fails: main_probe.cpp: 1 + 1 == 3
+not ok asserts nothing: it asserts nothing
+END
+unset THINSNAP_RESULTS
+rm "$TMPDIR/output" "$TMPDIR/results"
 left=$(ls -A "$TMPDIR")
 [[ -z $left ]] || { echo "left behind: $left"; failures=1; }
 exit $((failures > 0))

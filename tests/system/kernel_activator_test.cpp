@@ -3,6 +3,7 @@
 
 #include "dm/kernel_activator.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -224,6 +225,22 @@ TEST_SUITE("dm.active") {
         CHECK_FALSE(control.find(names.internal(kOne)).has_value());
         CHECK_FALSE(rig.pool().status().held_root.has_value());
         CHECK(device_ids(rig.pool()).size() == 1);
+    }
+
+    TEST_CASE("who writes to an active device of a full pool gets an error at once") {
+        KernelPoolHarness harness({.data_chunks = 50});
+        apply_all(harness.pool(), {CreateThin{kOne}});
+        dm::KernelActivator activator(harness.control(), harness.pool());
+        const ActiveDevice device =
+            activator.activate({.id = kOne, .name = "web", .size = 8 * kMiB});
+        auto block = open_block_device(device);
+        const auto begin = std::chrono::steady_clock::now();
+        CHECK(failure_of([&] { write_pattern(block, 1, 0, 8 * kMiB); }) == Errc::no_space);
+        CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+        CHECK(harness.pool().status().mode == PoolMode::out_of_data_space);
+        harness.enlarge_data(200 * 65536);
+        harness.pool().grow_data(200 * 65536);
+        CHECK_NOTHROW(write_pattern(block, 1, 0, 8 * kMiB));
     }
 
     TEST_CASE("a deleted device gives its space back to the file") {
