@@ -32,7 +32,7 @@ InternalDevices::InternalDevices(Pool pool)
 
 std::shared_ptr<OpenThin> InternalDevices::acquire(DeviceId id) {
     const auto found = open_.find(id);
-    const auto thin = found == open_.end() ? start(id) : found->second;
+    auto thin = found == open_.end() ? start(id) : found->second;
     ++thin->handles;
     return thin;
 }

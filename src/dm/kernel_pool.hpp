@@ -93,7 +93,8 @@ private:
     void reload(std::uint64_t chunks);
 
     void require_closed(std::span<const PoolOperation> operations) TS_REQUIRES(devices_mutex_);
-    void require_reserve(std::span<const PoolOperation> operations, const KernelStatus& status);
+    void require_reserve(std::span<const PoolOperation> operations,
+                         const KernelStatus& status) const;
     void change(std::span<const PoolOperation> operations) TS_REQUIRES(devices_mutex_);
     void create(const PoolOperation& operation) TS_REQUIRES(devices_mutex_);
     void destroy(DeviceId id) TS_REQUIRES(devices_mutex_);

@@ -99,7 +99,7 @@ void KernelPool::require_closed(std::span<const PoolOperation> operations) {
 }
 
 void KernelPool::require_reserve(std::span<const PoolOperation> operations,
-                                 const KernelStatus& status) {
+                                 const KernelStatus& status) const {
     pool::require_data({.free = status.total_data - status.used_data,
                         .total = status.total_data,
                         .reserve = pool::share_of(status.total_data, options_.reserve)});

@@ -48,13 +48,13 @@ __attribute__((format(printf, 5, 6))) void keep_message(
 /// Once for the program: no messages of the library's own, no names in its own spelling, and the
 /// control device stays open.
 void set_up_library() {
-    static const bool done = [] {
+    static const bool kDone = [] {
         ::dm_log_with_errno_init(keep_message);
         ::dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
         ::dm_hold_control_dev(1);
         return true;
     }();
-    static_cast<void>(done);
+    static_cast<void>(kDone);
 }
 
 } // namespace
