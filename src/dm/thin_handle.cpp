@@ -146,8 +146,15 @@ void ThinHandle::discard(std::uint64_t offset, std::uint64_t length) {
     parts_.unmap(begin, end);
 }
 
-void ThinHandle::allocate(std::uint64_t, std::uint64_t) {
-    throw Error(Errc::unsupported, "a thin device's space cannot be allocated ahead of a write");
+/// The kernel has no call for that: a block of each chunk is written as it is.
+void ThinHandle::allocate(std::uint64_t offset, std::uint64_t length) {
+    check_change(offset, length, "allocating on");
+    if (length == 0)
+        return;
+    const ExclusiveLock lock(thin_->blocks); // nobody writes the block meanwhile
+    for (std::uint64_t chunk = round_down(offset, parts_.chunk_size); chunk < offset + length;
+         chunk += parts_.chunk_size)
+        patch(chunk, {});
 }
 
 void ThinHandle::write_zeros(std::uint64_t offset, std::uint64_t length) {

@@ -69,6 +69,18 @@ TEST_SUITE("dm.thin_handle") {
         CHECK(rig.node().bytes_read() == 2 * 4096);
     }
 
+    TEST_CASE("what is allocated has a block of each chunk written as it was") {
+        HandleRig rig;
+        auto handle = rig.open({.size = 10 * kChunk});
+        write_pattern(handle, 1, 0, 4 * kChunk);
+        const std::uint64_t before = rig.node().bytes_read();
+        handle.allocate(kChunk + 5000, 2 * kChunk);
+        CHECK(rig.node().bytes_read() - before == 3 * 4096);
+        CHECK(holds_pattern(handle, 1, 0, 4 * kChunk));
+        handle.allocate(10 * kChunk, 0);
+        CHECK_THROWS_AS(handle.allocate(10 * kChunk, 1), Error);
+    }
+
     TEST_CASE("only whole chunks are discarded") {
         HandleRig rig;
         auto handle = rig.open({.size = 10 * kChunk});
