@@ -20,8 +20,10 @@ namespace {
 
 constexpr std::size_t kCachedBlocks = 4096; // 16 MiB
 
+} // namespace
+
 /// Reads the metadata device, and from some moment on a copy of what is needed of it.
-class SwitchedDevice final : public io::ForwardingDevice {
+class MetadataSnapshots::SwitchedDevice final : public io::ForwardingDevice {
 public:
     explicit SwitchedDevice(BlockDevice& device)
         : ForwardingDevice(device) {}
@@ -43,6 +45,8 @@ private:
     SharedMutex mutex_;
     std::unique_ptr<BlockDevice> copy_ TS_GUARDED_BY(mutex_);
 };
+
+namespace {
 
 /// Copies the blocks of a superblock's trees, each once.
 class TreeCopier {

@@ -41,6 +41,7 @@ public:
     void release_leftover();
 
 private:
+    class SwitchedDevice;
     class Snapshot;
 
     void let_go(Snapshot& snapshot) noexcept;

@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kBlock = 4096;
 constexpr std::uint64_t kZeroPiece = 1U << 20U;
-constexpr auto kPause = std::chrono::milliseconds(20); // between looks for space
+constexpr auto kSpacePause = std::chrono::milliseconds(20); // between looks for space
 
 constexpr std::uint64_t round_down(std::uint64_t n, std::uint64_t unit) {
     return n / unit * unit;
@@ -117,7 +117,7 @@ void ThinHandle::write_blocks(std::uint64_t offset, std::span<const std::byte> f
             // was passed down, the kernel miscounts until then (sm_disk_get_nr_free()).
             parts_.commit();
         else
-            std::this_thread::sleep_for(kPause);
+            std::this_thread::sleep_for(kSpacePause);
     }
 }
 
