@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -95,7 +94,7 @@ void ThinHandle::patch(std::uint64_t offset, std::span<const std::byte> from) {
     AlignedBuffer block(kBlock);
     const std::uint64_t begin = round_down(offset, kBlock);
     thin_->node->read(begin, block.bytes());
-    std::memcpy(block.bytes().data() + (offset - begin), from.data(), from.size());
+    std::ranges::copy(from, block.bytes().subspan(offset - begin).begin());
     write_blocks(begin, block.bytes());
 }
 
