@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The server of the pool in $THINSNAP_POOL and what it holds, for tests that have $program and $work.
+# shellcheck disable=SC2154 # those two
 
 # Where it keeps what lives no longer than it. Asked once: a damaged pool cannot say it any more.
 runtime_of_pool() {
