@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -86,6 +87,16 @@ private:
     fs::path directory_;
 };
 
+/// Whether device 1 goes: the kernel removes it a moment after its last user.
+bool goes(dm::KernelActivator& activator) {
+    for (int i = 0; i < 500; ++i) {
+        if (!activator.find(kOne))
+            return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+}
+
 void make_file_system(const ActiveDevice& device) {
     const ToolRun made = run_tool({"mkfs.ext4", "-q", "-E", "nodiscard", device.path});
     REQUIRE(made.status == 0);
@@ -132,7 +143,7 @@ TEST_SUITE("dm.active") {
             CHECK(activator.find(kOne)->leaving);
             write_pattern(block, 1, 0, kMiB);
         }
-        CHECK_FALSE(activator.find(kOne).has_value());
+        CHECK(goes(activator));
         CHECK(holds_pattern(*rig.pool().open_device(kOne, {}), 1, 0, kMiB));
         CHECK_NOTHROW(apply_all(rig.pool(), {DeleteDevice{kOne}}));
     }
@@ -149,7 +160,7 @@ TEST_SUITE("dm.active") {
             CHECK(failure_of([&] { write_pattern(block, 2, 0, 4096); }) == Errc::io);
             CHECK(activator.find(kOne)->leaving);
         }
-        CHECK_FALSE(activator.find(kOne).has_value());
+        CHECK(goes(activator));
     }
 
     TEST_CASE("a device grows under a mounted file system") {
