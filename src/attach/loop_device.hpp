@@ -80,7 +80,7 @@ private:
 
 /// Whether the backing file cannot be asked any more, since the server of its file system has died.
 /// Waits for a server that hangs.
-[[nodiscard]] bool has_dead_server(const LoopInfo& info);
+[[nodiscard]] bool has_dead_server(const LoopInfo& loop);
 
 /// Takes the backing file from a loop device that nobody holds for us any more; one that is in use
 /// loses it when it is closed. Does nothing where there is none. \throws SystemError

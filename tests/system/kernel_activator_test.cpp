@@ -249,8 +249,8 @@ TEST_SUITE("dm.active") {
         CHECK(failure_of([&] { write_pattern(block, 1, 0, 8 * kMiB); }) == Errc::no_space);
         CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
         CHECK(harness.pool().status().mode == PoolMode::out_of_data_space);
-        harness.enlarge_data(200 * 65536);
-        harness.pool().grow_data(200 * 65536);
+        harness.enlarge_data(std::uint64_t{200} * 65536);
+        harness.pool().grow_data(std::uint64_t{200} * 65536);
         CHECK_NOTHROW(write_pattern(block, 1, 0, 8 * kMiB));
     }
 
