@@ -11,6 +11,7 @@ namespace thinsnap::snapshotter {
 /// Threads: one at a time.
 class DigestSink final : public ByteSink {
 public:
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init) there is no empty Digest
     struct Result {
         Digest digest;
         std::uint64_t bytes = 0;

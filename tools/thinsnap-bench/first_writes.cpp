@@ -217,10 +217,10 @@ std::vector<Figure> first_writes(const fs::path& directory, const Scale& scale) 
                                               [&, m = memory] { return overlay.first_write(m); }),
                                       1.0 / 500));
         }
-        constexpr std::chrono::seconds kIdle{7}; // longer than ext4 waits for anything
+        constexpr std::chrono::seconds idle{7}; // longer than ext4 waits for anything
         figures.push_back(absolute("pool space of a mounted container that does nothing",
                                    "MB",
-                                   1e-6 * containers.idle_bytes(kIdle),
+                                   1e-6 * containers.idle_bytes(idle),
                                    0.5,
                                    false));
     }

@@ -63,9 +63,9 @@ TEST_SUITE("dm.thin_handle") {
     TEST_CASE("only blocks that a write covers in part are read first") {
         HandleRig rig;
         auto handle = rig.open({});
-        write_pattern(handle, 1, 0, 8 * 4096);
+        write_pattern(handle, 1, 0, std::size_t{8} * 4096);
         CHECK(rig.node().bytes_read() == 0);
-        write_pattern(handle, 2, 100, 3 * 4096);
+        write_pattern(handle, 2, 100, std::size_t{3} * 4096);
         CHECK(rig.node().bytes_read() == 2 * 4096);
     }
 
