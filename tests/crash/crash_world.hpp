@@ -28,7 +28,7 @@ struct WorldShape {
 };
 
 /// Bytes of each device that tests write and look at.
-inline constexpr std::uint64_t kSeenBytes = 6U * (64U << 10U);
+inline constexpr std::uint64_t kSeenBytes = std::uint64_t{6} * (64U << 10U);
 
 /// Little memory: a pool opens fast, and caches run over.
 inline constexpr engine::EngineOptions kSmallCaches{.metadata_cache = 1, .mapping_cache = 4096};
