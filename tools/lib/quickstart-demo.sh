@@ -48,7 +48,6 @@ run_demo() {
     what_it_costs
     a_new_image
     compare_with_overlayfs
-    summary
 }
 
 # create_mounted NAME IMAGE: made, and mounted on DEMO/NAME.
@@ -100,9 +99,6 @@ a_new_image() {
     show cat "$demo/web4/etc/quickstart"
 }
 
-# now: microseconds.
-now() { echo "${EPOCHREALTIME/[.,]/}"; }
-
 # first_write FILE: sets `took` to the microseconds of 4 KiB written into the middle and flushed.
 first_write() {
     local begin
@@ -148,8 +144,14 @@ compare_with_overlayfs() {
     rm -rf "$overlay"
 }
 
+# summary TIMES: a file of lines "MICROSECONDS STEP".
 summary() {
+    local micros step
     say "done"
+    while read -r micros step; do
+        printf '%-28s %12.1f s\n' "$step" "$(in_s "$micros")"
+    done <"$1"
+    printf '\n'
     if [[ -n ${overlay_took:-} ]]; then
         printf '%-28s %14s %16s\n' "first write of 4 KiB" "time" "bytes copied"
         printf '%-28s %11.1f ms %16d\n' "thinsnap" "$(in_ms "$thinsnap_took")" "$thinsnap_bytes" \
@@ -163,4 +165,5 @@ Later: tools/quickstart --clean
 TEXT
 }
 
+in_s() { printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)); }
 in_ms() { printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); }

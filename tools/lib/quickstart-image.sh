@@ -8,9 +8,13 @@ make_image() {
     umoci init --layout "$layout"
     umoci new --image "$layout:app"
     echo "Debian, by mmdebstrap"
-    SOURCE_DATE_EPOCH=946684800 mmdebstrap --quiet --variant=apt bookworm "$work/debian.tar"
+    # /usr is merged from the start: else a package comes along that merges it, and perl with it.
+    # Neither it nor apt in it waits for the disk: what is half made after a crash is thrown away.
+    SOURCE_DATE_EPOCH=946684800 quietly mmdebstrap --variant=apt --dpkgopt=force-unsafe-io \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr bookworm "$work/debian.tar"
     umoci raw add-layer --image "$layout:app" --history.created_by "mmdebstrap bookworm" \
         "$work/debian.tar"
+    umoci unpack --image "$layout:app" "$work/bundle"
     add_layer_of "$layout" "$work" "apt-get install python3" install_python
     add_layer_of "$layout" "$work" "the application" install_application
     umoci config --image "$layout:app" --config.cmd python3 --config.cmd /app/main.py
@@ -18,14 +22,18 @@ make_image() {
     rm -rf "$work"
 }
 
+# quietly COMMAND...: what it prints is shown only if it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1) || { echo "$output" >&2 && return 1; }
+}
+
 # add_layer_of LAYOUT WORK WHAT COMMAND: what COMMAND changes in the unpacked root is a layer.
 add_layer_of() {
     local layout=$1 work=$2 what=$3
     echo "$what, by umoci"
-    umoci unpack --image "$layout:app" "$work/bundle"
     "$4" "$work/bundle/rootfs"
-    umoci repack --image "$layout:app" --history.created_by "$what" "$work/bundle"
-    rm -rf "$work/bundle"
+    umoci repack --refresh-bundle --image "$layout:app" --history.created_by "$what" "$work/bundle"
 }
 
 install_python() {
@@ -33,12 +41,10 @@ install_python() {
         -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0)
     cp /etc/resolv.conf "$1/etc/resolv.conf"
     copy_apt_settings "$1"
-    {
-        chroot "$1" "${apt[@]}" update
-        chroot "$1" "${apt[@]}" install --no-install-recommends python3-minimal libpython3-stdlib
-        chroot "$1" apt-get clean
-    } >"$1.log" 2>&1 || { cat "$1.log" >&2 && return 1; }
-    rm -rf "$1.log" "$1"/var/lib/apt/lists/* "$1/etc/apt/apt.conf.d/99host"
+    quietly chroot "$1" "${apt[@]}" update
+    quietly chroot "$1" "${apt[@]}" install --no-install-recommends python3-minimal libpython3-stdlib
+    quietly chroot "$1" apt-get clean
+    rm -rf "$1"/var/lib/apt/lists/* "$1/etc/apt/apt.conf.d/99host"
 }
 
 # A host behind a proxy has it in its own settings.
