@@ -110,8 +110,8 @@ void FuseMount::Parts::serve(unsigned thread) {
     prefer_this_thread();
     touch_stack();
     const auto buffer = buffers.of(thread);
-    FuseServer::answer_buffer() = buffer.subspan(kPage, kMaxPayload);
-    const auto request = buffer.subspan(kPage - kWriteHeader);
+    FuseServer::answer_buffer() = buffer.subspan(RequestBuffers::kPage, kMaxPayload);
+    const auto request = buffer.subspan(RequestBuffers::kPage - kWriteHeader);
     const int descriptor = descriptors[thread].get();
     own_descriptor() = descriptor;
     for (;;) {

@@ -7,12 +7,12 @@
 
 namespace thinsnap::attach {
 
-inline constexpr std::size_t kPage = 4096;
-
 /// Memory for all threads; see FuseMount. Huge pages, locking and keeping it from children are
 /// wishes: without them it works as well, only slower or with more risk.
 class RequestBuffers {
 public:
+    static constexpr std::size_t kPage = 4096;
+
     /// \throws SystemError
     explicit RequestBuffers(unsigned count);
     RequestBuffers(const RequestBuffers&) = delete;

@@ -10,11 +10,13 @@ root=$1
 need g++ c++
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-while IFS= read -r -d '' file; do
-    folder=$(cut -d/ -f1,2 <<<"$file")
-    [[ $folder == src/* ]] || grep -qwE 'INSTALL|SERVER' "$root/$folder/CMakeLists.txt" || continue
-    echo "#include \"$root/$file\"" >>"$work/${folder/\//-}.cpp"
-done < <(files "$root" 'src/*.cpp' 'tools/*.cpp' | sort -z)
+while IFS= read -r -d '' list; do
+    folder=$(dirname "$list")
+    [[ $folder == src/* ]] || grep -qwE 'INSTALL|SERVER' "$root/$list" || continue
+    # in the order in which CMake will have them
+    grep -oE '[[:alnum:]_/]+\.cpp' "$root/$list" | awk '!seen[$0]++' |
+        sed "s,.*,#include \"$root/$folder/&\"," >"$work/${folder/\//-}.cpp" || true
+done < <(files "$root" 'src/*/CMakeLists.txt' 'tools/*/CMakeLists.txt')
 
 # Only what GCC says without being asked: warnings are the other presets' business.
 if ! find "$work" -name '*.cpp' -print0 |

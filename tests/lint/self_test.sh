@@ -151,17 +151,17 @@ JSON
         ;;
     unity)
         plant src/base/one.cpp <<<'namespace { const int kSame = 1; } int one() { return kSame; }'
-        expect 0
         echo 'namespace { const int kSame = 2; } int two() { return kSame; }' >"$tree/src/base/two.cpp"
-        expect 1 "redefinition of"
-        mv "$tree/src/base/two.cpp" "$tree/src/io"
         expect 0
+        echo 'thinsnap_module(base SOURCES one.cpp two.cpp)' >"$tree/src/base/CMakeLists.txt"
+        expect 1 'redefinition of'
         plant tools/program/one.cpp <<<'static void same() {}'
         cp "$tree/tools/program/one.cpp" "$tree/tools/program/two.cpp"
         echo 'thinsnap_tool(program SOURCES one.cpp two.cpp)' >"$tree/tools/program/CMakeLists.txt"
         expect 0
-        echo 'thinsnap_tool(program INSTALL)' >"$tree/tools/program/CMakeLists.txt"
-        expect 1 "redefinition of"
+        echo 'thinsnap_tool(program INSTALL SOURCES one.cpp two.cpp)' \
+            >"$tree/tools/program/CMakeLists.txt"
+        expect 1 'redefinition of'
         ;;
     *)
         echo "no self-test for '$lint'"
